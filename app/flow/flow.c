@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Records lie in one array and are handed out last in, first out, so that the memory touched follows the connections
+ * alive and not the table's size. An index over them is a table of buckets of eight slots, one cache line each: a
+ * connection may stand in either of two buckets, chosen by two halves of its keyed hash, and is inserted into the
+ * emptier one. At the load of one half that the sizes give, both being full at once does not happen by chance, and the
+ * key is unknown to senders.
+ *
+ * Lists are not reordered when a packet comes (that would touch two neighbours' lines): a flow found recently used at
+ * the old end of its list goes to the new end instead, a second chance as in page replacement.
+ */
+#include <bearertap/flow.h>
+
+#include <string.h>
+
+#include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#define BUCKET_SLOTS 8
+
+struct bucket {
+    alignas(64) uint32_t tags[BUCKET_SLOTS];
+    uint32_t flows[BUCKET_SLOTS]; /* index + 1; 0: empty */
+};
+
+struct list {
+    uint32_t oldest, newest; /* index + 1 */
+    uint32_t count;
+    uint32_t timeout_ms;
+};
+
+struct flow_table {
+    struct flow_table_options options;
+    struct flow *flows;
+    struct bucket *buckets;
+    struct flow_extra *extras;
+    uint64_t *hashes; /* by flow: where it stands in the index */
+    uint32_t bucket_mask;
+    uint32_t flows_used; /* high-water mark: records beyond it were never touched */
+    uint32_t extras_used;
+    uint32_t free_flow; /* index + 1 */
+    uint32_t free_extra;
+    struct list lists[FLOW_LISTS];
+    uint64_t swept_ms;         /* all of it: the low half of a date is as often negative as not */
+    const struct burst *burst; /* being looked up */
+    unsigned burst_done;       /* its packets before this one have their flows */
+};
+
+/* A sweep over the established flows goes round twice in an idle timeout, at most this many flows a call. */
+#define SWEEP_MAX 8
+
+/* How many flows at the old end of a list are looked at for one to evict. */
+#define EVICTION_LOOKS 16
+
+static uint32_t milliseconds(uint64_t time_ns)
+{
+    return (uint32_t)(time_ns / 1000000);
+}
+
+static uint32_t bucket_count(uint32_t flows_max)
+{
+    uint32_t count = 16;
+    while (count < flows_max / 4)
+        count *= 2;
+    return count;
+}
+
+size_t flow_table_bytes(const struct flow_table_options *options)
+{
+    return sizeof(struct flow_table) + (size_t)options->flows_max * (sizeof(struct flow) + sizeof(uint64_t)) +
+           (size_t)bucket_count(options->flows_max) * sizeof(struct bucket) +
+           (size_t)options->extras_max * sizeof(struct flow_extra) + (64 << 10);
+}
+
+struct flow_table *flow_table_create(const struct flow_table_options *options)
+{
+    struct flow_table *table = rte_zmalloc("flow_table", sizeof(*table), 64);
+    if (table == NULL)
+        return NULL;
+    table->options = *options;
+    uint32_t buckets = bucket_count(options->flows_max);
+    table->bucket_mask = buckets - 1;
+    table->flows = rte_zmalloc("flows", (size_t)options->flows_max * sizeof(struct flow), 64);
+    table->hashes = rte_zmalloc("flow_hashes", (size_t)options->flows_max * sizeof(uint64_t), 64);
+    table->buckets = rte_zmalloc("flow_buckets", (size_t)buckets * sizeof(struct bucket), 64);
+    table->extras = rte_zmalloc("flow_extras", (size_t)options->extras_max * sizeof(struct flow_extra), 64);
+    table->lists[FLOW_UNPROVEN].timeout_ms = options->unproven_timeout_ms;
+    table->lists[FLOW_ESTABLISHED].timeout_ms = options->idle_timeout_ms;
+    table->lists[FLOW_CLOSED].timeout_ms = options->closed_timeout_ms;
+    if (table->flows == NULL || table->hashes == NULL || table->buckets == NULL || table->extras == NULL) {
+        flow_table_destroy(table);
+        return NULL;
+    }
+    /* Connections touch buckets at random: their memory is had now, and not one page fault at a time later. */
+    memset(table->buckets, 0, (size_t)buckets * sizeof(struct bucket));
+    return table;
+}
+
+void flow_table_destroy(struct flow_table *table)
+{
+    if (table == NULL)
+        return;
+    rte_free(table->extras);
+    rte_free(table->buckets);
+    rte_free(table->hashes);
+    rte_free(table->flows);
+    rte_free(table);
+}
+
+uint32_t flow_table_count(const struct flow_table *table)
+{
+    return table->lists[FLOW_UNPROVEN].count + table->lists[FLOW_ESTABLISHED].count + table->lists[FLOW_CLOSED].count;
+}
+
+uint32_t flow_index(const struct flow_table *table, const struct flow *flow)
+{
+    return (uint32_t)(flow - table->flows);
+}
+
+struct flow *flow_at(const struct flow_table *table, uint32_t index)
+{
+    return &table->flows[index];
+}
+
+/* Lists. */
+
+static void list_remove(struct flow_table *table, struct flow *flow)
+{
+    struct list *list = &table->lists[flow->list];
+    if (flow->older != 0)
+        table->flows[flow->older - 1].newer = flow->newer;
+    else
+        list->oldest = flow->newer;
+    if (flow->newer != 0)
+        table->flows[flow->newer - 1].older = flow->older;
+    else
+        list->newest = flow->older;
+    list->count--;
+}
+
+static void list_append(struct flow_table *table, struct flow *flow, enum flow_list to)
+{
+    struct list *list = &table->lists[to];
+    uint32_t link = flow_index(table, flow) + 1;
+    flow->list = (uint8_t)to;
+    flow->older = list->newest;
+    flow->newer = 0;
+    if (list->newest != 0)
+        table->flows[list->newest - 1].newer = link;
+    else
+        list->oldest = link;
+    list->newest = link;
+    list->count++;
+}
+
+void flow_set_list(struct flow_table *table, struct flow *flow, enum flow_list list)
+{
+    if (flow->list == (uint8_t)list)
+        return;
+    list_remove(table, flow);
+    list_append(table, flow, list);
+}
+
+/* The index. */
+
+static uint32_t hash_tag(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
+static struct bucket *first_bucket(const struct flow_table *table, uint64_t hash)
+{
+    return &table->buckets[(uint32_t)hash & table->bucket_mask];
+}
+
+/* The tag's multiple by an odd constant: independent enough of the low half, and recomputable. */
+static struct bucket *second_bucket(const struct flow_table *table, uint64_t hash)
+{
+    return &table->buckets[((uint32_t)hash ^ (hash_tag(hash) * 0x9e3779b1u | 1)) & table->bucket_mask];
+}
+
+static bool addresses_equal(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t first[2], second[2];
+    memcpy(first, a, sizeof(first));
+    memcpy(second, b, sizeof(second));
+    return ((first[0] ^ second[0]) | (first[1] ^ second[1])) == 0;
+}
+
+/* 0 or 1 when endpoint 0 or 1 of the flow sent the segment, -1 when it is of another connection. */
+static int key_direction(const struct flow *flow, const struct endpoints *endpoints)
+{
+    if (flow->ip_version != endpoints->ip_version || flow->has_vlan != endpoints->has_vlan ||
+        flow->vlan_id != endpoints->vlan_id)
+        return -1;
+    for (int d = 0; d < 2; d++)
+        if (flow->ports[d] == endpoints->source_port && flow->ports[1 - d] == endpoints->destination_port &&
+            addresses_equal(flow->addresses[d], endpoints->source) &&
+            addresses_equal(flow->addresses[1 - d], endpoints->destination))
+            return d;
+    return -1;
+}
+
+static struct flow *find_in_bucket(const struct flow_table *table, const struct bucket *bucket, uint64_t hash,
+                                   const struct endpoints *endpoints, int *direction)
+{
+    uint32_t tag = hash_tag(hash);
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+        if (bucket->tags[i] != tag || bucket->flows[i] == 0)
+            continue;
+        struct flow *flow = &table->flows[bucket->flows[i] - 1];
+        *direction = key_direction(flow, endpoints);
+        if (*direction >= 0)
+            return flow;
+    }
+    return NULL;
+}
+
+static struct flow *find(const struct flow_table *table, uint64_t hash, const struct endpoints *endpoints,
+                         int *direction)
+{
+    struct flow *flow = find_in_bucket(table, first_bucket(table, hash), hash, endpoints, direction);
+    return flow != NULL ? flow : find_in_bucket(table, second_bucket(table, hash), hash, endpoints, direction);
+}
+
+static unsigned bucket_free_slot(const struct bucket *bucket, unsigned *used)
+{
+    unsigned slot = BUCKET_SLOTS;
+    *used = 0;
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+        if (bucket->flows[i] != 0)
+            (*used)++;
+        else if (slot == BUCKET_SLOTS)
+            slot = i;
+    }
+    return slot;
+}
+
+static bool index_insert(struct flow_table *table, uint64_t hash, uint32_t flow_link)
+{
+    struct bucket *bucket = first_bucket(table, hash), *other = second_bucket(table, hash);
+    unsigned used, other_used;
+    unsigned slot = bucket_free_slot(bucket, &used);
+    unsigned other_slot = bucket_free_slot(other, &other_used);
+    if (other_used < used) {
+        bucket = other;
+        slot = other_slot;
+    }
+    if (slot == BUCKET_SLOTS)
+        return false;
+    bucket->tags[slot] = hash_tag(hash);
+    bucket->flows[slot] = flow_link;
+    return true;
+}
+
+static void index_remove(struct flow_table *table, uint64_t hash, uint32_t flow_link)
+{
+    struct bucket *buckets[2] = {first_bucket(table, hash), second_bucket(table, hash)};
+    for (unsigned b = 0; b < 2; b++)
+        for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+            if (buckets[b]->flows[i] == flow_link) {
+                buckets[b]->flows[i] = 0;
+                return;
+            }
+}
+
+/* Ends. */
+
+static void flow_remove(struct flow_table *table, struct flow *flow)
+{
+    table->options.on_end(table->options.context, flow);
+    for (unsigned d = 0; d < 2; d++)
+        flow_extra_release(table, &flow->directions[d]);
+    uint32_t link = flow_index(table, flow) + 1;
+    index_remove(table, table->hashes[link - 1], link);
+    list_remove(table, flow);
+    flow->newer = table->free_flow;
+    table->free_flow = link;
+}
+
+static uint32_t silent_ms(const struct flow *flow, uint32_t now_ms)
+{
+    int32_t silent = (int32_t)(now_ms - flow->last_seen_ms);
+    return silent > 0 ? (uint32_t)silent : 0; /* packets may be out of order by time */
+}
+
+static bool used_by_burst(const struct flow_table *table, const struct flow *flow)
+{
+    for (unsigned i = 0; i < table->burst_done; i++)
+        if (table->burst->flows[i] == flow)
+            return true;
+    return false;
+}
+
+/* The quietest of the flows at the list's old end that this burst doesn't use, silent for at least `least_ms`. */
+static struct flow *choose_victim(struct flow_table *table, enum flow_list from, uint32_t least_ms, uint32_t now_ms)
+{
+    struct list *list = &table->lists[from];
+    struct flow *victim = NULL;
+    for (unsigned looks = 0; looks < EVICTION_LOOKS && looks < list->count; looks++) {
+        struct flow *flow = &table->flows[list->oldest - 1];
+        if (!used_by_burst(table, flow) && silent_ms(flow, now_ms) >= least_ms &&
+            (victim == NULL || silent_ms(flow, now_ms) > silent_ms(victim, now_ms)))
+            victim = flow;
+        if (victim == flow && from != FLOW_ESTABLISHED)
+            break; /* these lists are in order of time */
+        list_remove(table, flow);
+        list_append(table, flow, from);
+    }
+    return victim;
+}
+
+static bool make_room(struct flow_table *table, uint32_t now_ms)
+{
+    static const struct {
+        enum flow_list list;
+        enum event event;
+    } order[] = {{FLOW_CLOSED, EVENT_FLOW_EVICTED_CLOSED},
+                 {FLOW_UNPROVEN, EVENT_FLOW_EVICTED_UNPROVEN},
+                 {FLOW_ESTABLISHED, EVENT_FLOW_EVICTED_IDLE}};
+    for (unsigned i = 0; i < RTE_DIM(order); i++) {
+        /* A tenth of the idle timeout without a packet is what makes an established connection idle. */
+        uint32_t least_ms = order[i].list == FLOW_ESTABLISHED ? table->options.idle_timeout_ms / 10 : 0;
+        struct flow *victim = choose_victim(table, order[i].list, least_ms, now_ms);
+        if (victim != NULL) {
+            flow_remove(table, victim);
+            table->options.events[order[i].event]++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void flow_clear(struct flow *flow, uint64_t time_ns, uint16_t capture_port)
+{
+    memset(flow->directions, 0, sizeof(flow->directions));
+    for (unsigned d = 0; d < 2; d++)
+        flow->directions[d].window_shift = WINDOW_SHIFT_UNKNOWN;
+    flow->first_time_ns = time_ns;
+    flow->last_seen_ms = milliseconds(time_ns);
+    flow->flags = FLOW_FRESH;
+    flow->capture_port = capture_port;
+}
+
+static struct flow *insert(struct flow_table *table, uint64_t hash, const struct endpoints *endpoints, uint64_t time_ns,
+                           uint16_t capture_port, int *direction)
+{
+    if (table->free_flow == 0 && table->flows_used == table->options.flows_max &&
+        !make_room(table, milliseconds(time_ns)))
+        return NULL;
+    uint32_t link = table->free_flow != 0 ? table->free_flow : table->flows_used + 1;
+    if (!index_insert(table, hash, link))
+        return NULL;
+    struct flow *flow = &table->flows[link - 1];
+    if (table->free_flow != 0)
+        table->free_flow = flow->newer;
+    else
+        table->flows_used++;
+    table->hashes[link - 1] = hash;
+
+    int order = memcmp(endpoints->source, endpoints->destination, 16);
+    if (order == 0)
+        order = (int)endpoints->source_port - (int)endpoints->destination_port;
+    *direction = order > 0;
+    memcpy(flow->addresses[*direction], endpoints->source, 16);
+    memcpy(flow->addresses[1 - *direction], endpoints->destination, 16);
+    flow->ports[*direction] = endpoints->source_port;
+    flow->ports[1 - *direction] = endpoints->destination_port;
+    flow->vlan_id = endpoints->vlan_id;
+    flow->has_vlan = endpoints->has_vlan;
+    flow->ip_version = endpoints->ip_version;
+    flow_clear(flow, time_ns, capture_port);
+    list_append(table, flow, FLOW_UNPROVEN);
+    return flow;
+}
+
+void flow_look_up(struct flow_table *table, struct burst *burst)
+{
+    for (unsigned i = 0; i < burst->count; i++) {
+        if (burst->outcomes[i] != OUTCOME_PENDING)
+            continue;
+        rte_prefetch0(first_bucket(table, burst->hashes[i]));
+        rte_prefetch0(second_bucket(table, burst->hashes[i]));
+    }
+    /* Records by tag alone: a wrong guess costs a prefetch. */
+    for (unsigned i = 0; i < burst->count; i++) {
+        if (burst->outcomes[i] != OUTCOME_PENDING)
+            continue;
+        uint32_t tag = hash_tag(burst->hashes[i]);
+        const struct bucket *buckets[2] = {first_bucket(table, burst->hashes[i]),
+                                           second_bucket(table, burst->hashes[i])};
+        for (unsigned b = 0; b < 2; b++)
+            for (unsigned s = 0; s < BUCKET_SLOTS; s++)
+                if (buckets[b]->tags[s] == tag && buckets[b]->flows[s] != 0) {
+                    const struct flow *flow = &table->flows[buckets[b]->flows[s] - 1];
+                    rte_prefetch0(flow);
+                    rte_prefetch0(&flow->directions[0]);
+                    rte_prefetch0(&flow->directions[1]);
+                }
+    }
+    table->burst = burst;
+    for (unsigned i = 0; i < burst->count; i++) {
+        burst->flows[i] = NULL;
+        if (burst->outcomes[i] != OUTCOME_PENDING)
+            continue;
+        table->burst_done = i;
+        const struct endpoints *endpoints = &burst->segments[i].endpoints;
+        int direction = 0;
+        struct flow *flow = find(table, burst->hashes[i], endpoints, &direction);
+        if (flow == NULL)
+            flow = insert(table, burst->hashes[i], endpoints, burst->time_ns[i], burst->mbufs[i]->port, &direction);
+        if (flow == NULL)
+            burst->outcomes[i] = OUTCOME_FLOW_TABLE_FULL;
+        burst->flows[i] = flow;
+        burst->directions[i] = (uint8_t)direction;
+    }
+    table->burst_done = 0;
+}
+
+static void begin_anew(struct flow_table *table, struct flow *flow, uint64_t time_ns, uint16_t capture_port)
+{
+    table->options.on_end(table->options.context, flow);
+    for (unsigned d = 0; d < 2; d++)
+        flow_extra_release(table, &flow->directions[d]);
+    flow_clear(flow, time_ns, capture_port);
+    flow_set_list(table, flow, FLOW_UNPROVEN);
+}
+
+/*
+ * Is this SYN with a new number to be believed? Where both ends were seen and haven't finished, the server drops it
+ * (RFC 9293 section 3.10.7.4, RFC 5961 section 4), so that a client could cut its own token in two with one; where it
+ * is a new connection after all (the server forgot the old one), the server's SYN is soon to follow, and that is
+ * believed.
+ */
+static bool new_syn_is_believed(const struct flow *flow, unsigned direction, const struct segment *segment)
+{
+    const struct flow_direction *sender = &flow->directions[direction], *peer = &flow->directions[1 - direction];
+    if ((peer->flags & DIRECTION_STARTED) == 0 || (sender->flags & peer->flags & DIRECTION_FINISHED) != 0)
+        return true;
+    bool from_client =
+        (flow->flags & FLOW_CLIENT_KNOWN) != 0 && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) == (direction == 1);
+    return (segment->flags & TCP_ACK) != 0 && !from_client;
+}
+
+void flow_begin_segment(struct flow_table *table, struct flow *flow, unsigned direction, const struct segment *segment,
+                        uint64_t time_ns, uint16_t capture_port)
+{
+    uint32_t now_ms = milliseconds(time_ns);
+    if ((flow->flags & FLOW_FRESH) == 0) {
+        struct flow_direction *peer = &flow->directions[1 - direction];
+        if (silent_ms(flow, now_ms) > table->lists[flow->list].timeout_ms) {
+            begin_anew(table, flow, time_ns, capture_port);
+            table->options.events[EVENT_FLOW_EXPIRED]++;
+        } else if (flow_syn_is_new(&flow->directions[direction], segment) &&
+                   new_syn_is_believed(flow, direction, segment)) {
+            bool was_confirmed = (peer->flags & DIRECTION_STARTED) != 0 && (segment->flags & TCP_ACK) != 0;
+            begin_anew(table, flow, time_ns, capture_port);
+            table->options.events[EVENT_PORT_REUSED]++;
+            if (was_confirmed) { /* the SYN that it answers went by unbelieved; this says where the stream begins */
+                peer->flags |= DIRECTION_STARTED;
+                peer->next_sequence = segment->acknowledgement;
+            }
+        }
+    }
+    if (silent_ms(flow, now_ms) > 0)
+        flow->last_seen_ms = now_ms;
+}
+
+static void expire_oldest(struct flow_table *table, enum flow_list from, uint32_t now_ms, uint32_t most)
+{
+    struct list *list = &table->lists[from];
+    for (; most > 0 && list->oldest != 0; most--) {
+        struct flow *flow = &table->flows[list->oldest - 1];
+        if (silent_ms(flow, now_ms) > list->timeout_ms) {
+            flow_remove(table, flow);
+            table->options.events[EVENT_FLOW_EXPIRED]++;
+        } else if (from != FLOW_UNPROVEN || flow->last_seen_ms != milliseconds(flow->first_time_ns)) {
+            /* A SYN sent again and again must not keep those behind it from their end. */
+            list_remove(table, flow);
+            list_append(table, flow, from);
+        } else {
+            return;
+        }
+    }
+}
+
+/* How many flows of a list a sweep may look at now, so that it goes round twice in the list's timeout. */
+static uint32_t sweep_share(const struct list *list, uint32_t elapsed_ms)
+{
+    uint64_t share = (uint64_t)list->count * elapsed_ms * 2 / list->timeout_ms + 1;
+    return share < SWEEP_MAX ? (uint32_t)share : SWEEP_MAX;
+}
+
+void flow_table_keep_house(struct flow_table *table, uint64_t now_ns)
+{
+    uint32_t now_ms = milliseconds(now_ns);
+    if (now_ns / 1000000 <= table->swept_ms) {
+        table->swept_ms = now_ns / 1000000; /* another file's time may be an earlier one */
+        return;
+    }
+    uint64_t elapsed = now_ns / 1000000 - table->swept_ms;
+    uint32_t elapsed_ms = elapsed < UINT32_MAX ? (uint32_t)elapsed : UINT32_MAX;
+    table->swept_ms = now_ns / 1000000;
+    for (enum flow_list list = 0; list < FLOW_LISTS; list++)
+        expire_oldest(table, list, now_ms,
+                      list == FLOW_UNPROVEN ? SWEEP_MAX : sweep_share(&table->lists[list], elapsed_ms));
+}
+
+void flow_table_end_all(struct flow_table *table)
+{
+    for (enum flow_list list = 0; list < FLOW_LISTS; list++)
+        while (table->lists[list].oldest != 0)
+            flow_remove(table, &table->flows[table->lists[list].oldest - 1]);
+}
+
+/* Extras. */
+
+struct flow_extra *flow_extra_at(const struct flow_table *table, uint32_t index)
+{
+    return &table->extras[index];
+}
+
+struct flow_extra *flow_extra_find(const struct flow_table *table, const struct flow_direction *direction)
+{
+    return direction->extra != 0 ? &table->extras[direction->extra - 1] : NULL;
+}
+
+struct flow_extra *flow_extra_get(struct flow_table *table, struct flow *flow, unsigned direction)
+{
+    struct flow_direction *of = &flow->directions[direction];
+    if (of->extra != 0)
+        return &table->extras[of->extra - 1];
+    uint32_t link = table->free_extra;
+    if (link != 0)
+        table->free_extra = table->extras[link - 1].owner;
+    else if (table->extras_used < table->options.extras_max)
+        link = ++table->extras_used;
+    else {
+        table->options.events[EVENT_EXTRAS_FULL]++;
+        return NULL;
+    }
+    struct flow_extra *extra = &table->extras[link - 1];
+    memset(extra, 0, sizeof(*extra));
+    extra->owner = flow_index(table, flow) * 2 + direction;
+    of->extra = link;
+    return extra;
+}
+
+void flow_extra_release(struct flow_table *table, struct flow_direction *direction)
+{
+    if (direction->extra == 0)
+        return;
+    table->extras[direction->extra - 1].owner = table->free_extra;
+    table->free_extra = direction->extra;
+    direction->extra = 0;
+}

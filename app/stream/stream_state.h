@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_APP_STREAM_STATE_H
+#define BEARERTAP_APP_STREAM_STATE_H
+
+#include <bearertap/stream.h>
+
+#include "held.h"
+
+/* Held data is handed on in pieces of up to this size. */
+#define ASSEMBLY_BYTES (64 * 1024)
+
+/* What a sender may be ahead of its acknowledged bytes at the least: windows grow before a tap shows it. */
+#define WINDOW_LEAST (1u << 20)
+/* RFC 7323 section 2.3: no window is larger. */
+#define WINDOW_MOST (1u << 30)
+
+enum step { STEP_ROOM, STEP_TAKE, STEP_HELD, STEP_HOLES, STEP_FINISH, STEP_OVERDUE, STEP_DONE };
+
+struct stream {
+    struct stream_options options;
+    struct held_pool pool;
+    uint32_t holders_oldest, holders_newest; /* extras with held data, index + 1 */
+
+    /* The segment at hand. */
+    enum step step;
+    struct flow *flow;
+    unsigned direction;
+    uint64_t now_ns;
+    struct segment segment;
+    const uint8_t *payload;
+    unsigned looks_left;
+
+    /* What is being handed on. */
+    struct flow *giving_flow;
+    unsigned giving_direction;
+    const uint8_t *giving;
+    uint32_t giving_length;
+    uint32_t skip_after; /* bytes not captured behind the run */
+    uint8_t assembly[ASSEMBLY_BYTES];
+};
+
+static inline uint64_t *count_event(struct stream *stream, enum event event)
+{
+    return &stream->options.counters->events[event];
+}
+
+static inline uint64_t *count_bytes(struct stream *stream, enum byte_outcome outcome)
+{
+    return &stream->options.counters->bytes[outcome];
+}
+
+/* control.c: what a segment's header says. All take the segment at hand, stream->segment, of stream->flow. */
+
+/* Could the receiver accept a byte of this number? */
+bool sequence_in_window(const struct flow_direction *of, uint32_t sequence);
+/* Is this a number that the stream can't have had or come to: before its first byte, or farther off than any window? */
+bool sequence_is_foreign(const struct flow_direction *of, uint32_t sequence);
+
+void take_acknowledgement(struct stream *stream, const struct segment *segment);
+void take_syn(struct stream *stream, const struct segment *segment);
+void take_reset(struct stream *stream, const struct segment *segment);
+/* `sequence`: the FIN's own number. */
+void take_fin(struct stream *stream, uint32_t sequence);
+/* Has the direction come to its FIN? */
+void look_for_fin(struct stream *stream, struct flow *flow, unsigned direction);
+/* `sequence`: of the segment's first byte. */
+void take_urgent(struct stream *stream, uint32_t sequence);
+
+#endif

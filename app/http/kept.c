@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Kept client bytes: a window over the stream that begins where a request begins. Complete requests are let go of once
+ * a threshold is passed, which doubles when nothing could be let go of, so that a sender of single bytes cannot make us
+ * parse the same head over and over. A body longer than the window is not kept, but its end is remembered
+ * (kept_resume), so that the next request is found. Where the framing does not tell, or a gap swallowed it, the window
+ * is unsynced, and begins again when the client speaks after the server did.
+ */
+#include "request.h"
+
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#define SHED_FIRST HTTP_KEPT_CHUNK
+
+/* So much is kept and scanned at once: half a window, so that the head of the request at hand is still in the other. */
+#define PIECE_BYTES (HTTP_KEPT_MAX / 2)
+
+struct kept_chunk {
+    uint8_t bytes[HTTP_KEPT_CHUNK];
+};
+
+struct http {
+    struct http_options options;
+    struct kept_chunk *chunks;
+    uint32_t *next_free; /* by chunk, index + 1 */
+    uint32_t chunks_used, free_chunk;
+    uint32_t oldest, newest; /* extras with kept bytes, index + 1 */
+
+    struct http_cursor cursor; /* over the bytes that were looked at last */
+    const struct flow_extra *cursor_of;
+    const uint8_t *cursor_bytes;
+    uint8_t linear[HTTP_KEPT_MAX];
+};
+
+size_t http_bytes(const struct http_options *options)
+{
+    return sizeof(struct http) + (size_t)options->chunks_max * (sizeof(struct kept_chunk) + sizeof(uint32_t)) + 8192;
+}
+
+struct http *http_create(const struct http_options *options)
+{
+    struct http *http = rte_zmalloc("http", sizeof(*http), 64);
+    if (http == NULL)
+        return NULL;
+    http->options = *options;
+    http->chunks = rte_zmalloc("http_chunks", (size_t)options->chunks_max * sizeof(struct kept_chunk), 64);
+    http->next_free = rte_zmalloc("http_free", (size_t)options->chunks_max * sizeof(uint32_t), 64);
+    if (http->chunks == NULL || http->next_free == NULL) {
+        http_destroy(http);
+        return NULL;
+    }
+    return http;
+}
+
+void http_destroy(struct http *http)
+{
+    if (http == NULL)
+        return;
+    rte_free(http->next_free);
+    rte_free(http->chunks);
+    rte_free(http);
+}
+
+static void list_remove(struct http *http, struct flow_extra *extra)
+{
+    if (!extra->kept_listed)
+        return;
+    struct flow_table *flows = http->options.flows;
+    if (extra->kept_older != 0)
+        flow_extra_at(flows, extra->kept_older - 1)->kept_newer = extra->kept_newer;
+    else
+        http->oldest = extra->kept_newer;
+    if (extra->kept_newer != 0)
+        flow_extra_at(flows, extra->kept_newer - 1)->kept_older = extra->kept_older;
+    else
+        http->newest = extra->kept_older;
+    extra->kept_listed = false;
+}
+
+static void list_append(struct http *http, struct flow_extra *extra, uint32_t link)
+{
+    extra->kept_older = http->newest;
+    extra->kept_newer = 0;
+    if (http->newest != 0)
+        flow_extra_at(http->options.flows, http->newest - 1)->kept_newer = link;
+    else
+        http->oldest = link;
+    http->newest = link;
+    extra->kept_listed = true;
+}
+
+static void chunk_free(struct http *http, uint32_t link)
+{
+    memset(&http->chunks[link - 1], 0, sizeof(struct kept_chunk)); /* there may be a token in it */
+    http->next_free[link - 1] = http->free_chunk;
+    http->free_chunk = link;
+}
+
+/* Drops the first `count` kept bytes. */
+static void drop_front(struct http *http, struct flow_extra *extra, uint32_t count)
+{
+    http->cursor.valid = false;
+    extra->kept_length -= count;
+    extra->kept_base += count;
+    extra->kept_head += count;
+    uint32_t gone = extra->kept_length == 0 ? FLOW_KEPT_CHUNKS : extra->kept_head / HTTP_KEPT_CHUNK;
+    for (uint32_t i = 0; i < gone && extra->kept_chunks[i] != 0; i++)
+        chunk_free(http, extra->kept_chunks[i]);
+    if (gone > 0) {
+        memmove(extra->kept_chunks, extra->kept_chunks + gone, (FLOW_KEPT_CHUNKS - gone) * sizeof(uint32_t));
+        memset(extra->kept_chunks + FLOW_KEPT_CHUNKS - gone, 0, gone * sizeof(uint32_t));
+        extra->kept_head %= HTTP_KEPT_CHUNK;
+    }
+    if (extra->kept_length == 0) {
+        extra->kept_head = 0;
+        extra->kept_shed_at = SHED_FIRST;
+        list_remove(http, extra);
+    }
+}
+
+static void lose_sync(struct http *http, struct flow_extra *extra)
+{
+    drop_front(http, extra, extra->kept_length);
+    extra->kept_unsynced = true;
+    extra->kept_resume = 0;
+}
+
+static uint32_t chunk_new(struct http *http, const struct flow_extra *for_whom)
+{
+    if (http->free_chunk == 0 && http->chunks_used == http->options.chunks_max) {
+        if (http->oldest == 0)
+            return 0;
+        struct flow_extra *victim = flow_extra_at(http->options.flows, http->oldest - 1);
+        if (victim == for_whom)
+            return 0;
+        http->options.events[EVENT_CONTEXT_EVICTED]++;
+        lose_sync(http, victim);
+    }
+    uint32_t link = http->free_chunk;
+    if (link != 0)
+        http->free_chunk = http->next_free[link - 1];
+    else
+        link = ++http->chunks_used;
+    return link;
+}
+
+/* The kept bytes in one piece: where they lie when they are in one chunk, else copied. */
+static const uint8_t *linearize(struct http *http, const struct flow_extra *extra)
+{
+    if (extra->kept_head + extra->kept_length <= HTTP_KEPT_CHUNK && extra->kept_chunks[0] != 0)
+        return http->chunks[extra->kept_chunks[0] - 1].bytes + extra->kept_head;
+    uint32_t done = 0, head = extra->kept_head;
+    for (unsigned i = 0; i < FLOW_KEPT_CHUNKS && done < extra->kept_length; i++, head = 0) {
+        uint32_t here = HTTP_KEPT_CHUNK - head;
+        if (here > extra->kept_length - done)
+            here = extra->kept_length - done;
+        memcpy(http->linear + done, http->chunks[extra->kept_chunks[i] - 1].bytes + head, here);
+        done += here;
+    }
+    return http->linear;
+}
+
+static void append(struct http *http, struct flow_extra *extra, uint32_t link, const uint8_t *bytes, uint32_t length)
+{
+    http->cursor.valid = false;
+    while (length > 0) {
+        uint32_t end = extra->kept_head + extra->kept_length;
+        uint32_t slot = end / HTTP_KEPT_CHUNK, used = end % HTTP_KEPT_CHUNK;
+        if (slot == FLOW_KEPT_CHUNKS)
+            return;
+        if (extra->kept_chunks[slot] == 0 && (extra->kept_chunks[slot] = chunk_new(http, extra)) == 0) {
+            lose_sync(http, extra);
+            http->options.events[EVENT_CONTEXT_EVICTED]++;
+            return;
+        }
+        if (!extra->kept_listed)
+            list_append(http, extra, link);
+        uint32_t here = HTTP_KEPT_CHUNK - used < length ? HTTP_KEPT_CHUNK - used : length;
+        memcpy(http->chunks[extra->kept_chunks[slot] - 1].bytes + used, bytes, here);
+        extra->kept_length += here;
+        bytes += here;
+        length -= here;
+    }
+}
+
+static void shed(struct http *http, struct flow_extra *extra, bool full)
+{
+    http->cursor.valid = false; /* the bytes it walks may be overwritten */
+    uint64_t body_end;
+    int64_t complete = http_complete_requests(linearize(http, extra), extra->kept_length, &body_end);
+    if (complete < 0) {
+        lose_sync(http, extra);
+        return;
+    }
+    uint64_t base = extra->kept_base;
+    drop_front(http, extra, (uint32_t)complete);
+    if (extra->kept_length == 0)
+        return;
+    /* Its end is known: its body needs not be kept. */
+    if (body_end > 0)
+        extra->kept_resume = base + body_end;
+    else if (full && complete == 0)
+        lose_sync(http, extra);
+    extra->kept_shed_at = extra->kept_length * 2 > SHED_FIRST ? extra->kept_length * 2 : SHED_FIRST;
+}
+
+/* Bytes that the window still has room for. */
+static uint32_t room_of(const struct flow_extra *extra)
+{
+    return HTTP_KEPT_MAX - extra->kept_head - extra->kept_length;
+}
+
+uint32_t http_piece(const struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
+                    uint32_t length)
+{
+    uint64_t most = PIECE_BYTES;
+    const struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    if (extra != NULL && position < extra->kept_resume)
+        most = extra->kept_resume - position; /* what follows is another request, and takes this one's place */
+    else if (extra != NULL && extra->kept_length > 0 && room_of(extra) > 0)
+        most = room_of(extra);
+    if (most > PIECE_BYTES)
+        most = PIECE_BYTES;
+    return length < most ? length : (uint32_t)most;
+}
+
+void http_keep(struct http *http, struct flow *flow, unsigned direction, const uint8_t *bytes, uint32_t length,
+               uint64_t position, bool turn)
+{
+    struct flow_extra *extra = flow_extra_get(http->options.flows, flow, direction);
+    if (extra == NULL)
+        return;
+    if (extra->kept_unsynced) {
+        if (!turn)
+            return;
+        drop_front(http, extra, extra->kept_length);
+        extra->kept_unsynced = false;
+    }
+    if (position < extra->kept_resume) {
+        if (extra->kept_resume - position >= length)
+            return;
+        uint32_t body = (uint32_t)(extra->kept_resume - position);
+        bytes += body;
+        length -= body;
+        position += body;
+    }
+    if (extra->kept_length > 0 && extra->kept_base + extra->kept_length != position)
+        drop_front(http, extra, extra->kept_length); /* the body in between, to kept_resume, completed what was kept */
+    if (extra->kept_length == 0) {
+        extra->kept_base = position;
+        extra->kept_shed_at = SHED_FIRST;
+    }
+    uint32_t room = room_of(extra);
+    if (length > room && extra->kept_length > 0) {
+        shed(http, extra, false);
+        if (position < extra->kept_resume) {
+            http_keep(http, flow, direction, bytes, length, position, false);
+            return;
+        }
+        if (extra->kept_unsynced)
+            return;
+        if (extra->kept_length == 0)
+            extra->kept_base = position;
+        room = room_of(extra);
+    }
+    append(http, extra, flow->directions[direction].extra, bytes, length < room ? length : room);
+    /* A head longer than the window, or a body whose end is not told: what follows is no request's beginning. */
+    if (length > room)
+        extra->kept_unsynced = true;
+}
+
+void http_shed(struct http *http, struct flow *flow, unsigned direction)
+{
+    struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    if (extra == NULL || extra->kept_length == 0)
+        return;
+    /* Once a body's end is known nothing is added before it comes. */
+    bool full = room_of(extra) == 0 && extra->kept_resume <= extra->kept_base + extra->kept_length;
+    if (extra->kept_length >= extra->kept_shed_at || full)
+        shed(http, extra, full);
+}
+
+void http_forget(struct http *http, struct flow *flow, unsigned direction)
+{
+    struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    if (extra != NULL)
+        lose_sync(http, extra);
+}
+
+static uint8_t kept_byte(const struct http *http, const struct flow_extra *extra, uint64_t position)
+{
+    uint32_t at = extra->kept_head + (uint32_t)(position - extra->kept_base);
+    return http->chunks[extra->kept_chunks[at / HTTP_KEPT_CHUNK] - 1].bytes[at % HTTP_KEPT_CHUNK];
+}
+
+bool http_head_ends(const struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
+                    uint32_t length)
+{
+    const struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    if (extra == NULL || position < extra->kept_base + 2 || extra->kept_base + extra->kept_length < position + length)
+        return true;
+    uint8_t before = kept_byte(http, extra, position - 2), last = kept_byte(http, extra, position - 1);
+    for (uint64_t at = position; at < position + length; at++) {
+        uint8_t byte = kept_byte(http, extra, at);
+        if (byte == '\n' && (last == '\n' || (last == '\r' && before == '\n')))
+            return true;
+        before = last;
+        last = byte;
+    }
+    return false;
+}
+
+bool http_find_place(struct http *http, struct flow *flow, unsigned direction, uint64_t position,
+                     struct http_place *place)
+{
+    struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    if (extra == NULL || extra->kept_length == 0 || position < extra->kept_base)
+        return false;
+    uint64_t base = extra->kept_base, offset = position - base;
+    if (offset >= extra->kept_length && position >= extra->kept_resume)
+        return false;
+    uint32_t within = offset < extra->kept_length ? (uint32_t)offset : extra->kept_length - 1;
+    if (!http->cursor.valid || http->cursor_of != extra) {
+        http->cursor.valid = false;
+        http->cursor_of = extra;
+        http->cursor_bytes = linearize(http, extra);
+    }
+    if (!http_cursor_place(&http->cursor, http->cursor_bytes, extra->kept_length, within, place))
+        return false;
+    if (offset >= extra->kept_length) {
+        if (!place->body_end_known || place->body_end <= offset)
+            return false;
+        place->region = HTTP_BODY;
+    }
+    place->body_end += base;
+    return true;
+}

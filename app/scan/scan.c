@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A run of bytes: Hyperscan gives events, the events start captures, the captures read tokens.
+ *
+ * The match callback only notes (pattern, end). Hyperscan promises no order, so the events of a piece are put in order
+ * of their ends before they are acted on; and every capture is fed up to an event's end before the event is looked at,
+ * so that what happens does not depend on how the bytes were cut.
+ */
+#include <bearertap/scan.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include <bearertap/stream.h>
+
+#include "captures.h"
+
+struct scan_event {
+    uint32_t end; /* offset in the piece */
+    uint32_t row;
+};
+
+/* A run is scanned in pieces of this size, so that the array of events is bounded: not even two rows end on one byte,
+ * but for `authorization:`. */
+#define PIECE_BYTES (16 * 1024)
+#define EVENTS_MAX  (2 * PIECE_BYTES)
+
+/* Hyperscan asks for a stream's memory here; it gets the slot of the direction at hand. */
+static _Thread_local void *stream_slot;
+
+static void *take_stream_slot(size_t bytes)
+{
+    return bytes <= FLOW_SCAN_STATE_BYTES ? stream_slot : NULL;
+}
+
+static void keep_stream_slot(void *slot)
+{
+    (void)slot; /* it belongs to the flow's record */
+}
+
+int scan_create(const struct scan_options *options, struct scan **scan, struct error *error)
+{
+    struct scan *made = rte_zmalloc("scan", sizeof(*made), 64);
+    if (made == NULL)
+        return error_set(error, ENOMEM, "out of memory for a scanner");
+    made->options = *options;
+    made->events = rte_zmalloc("scan_events", EVENTS_MAX * sizeof(struct scan_event), 64);
+    made->pool = rte_zmalloc("scan_captures", options->captures_max * sizeof(struct capture), 64);
+    made->pool_next = rte_zmalloc("scan_captures", options->captures_max * sizeof(uint32_t), 64);
+    hs_set_stream_allocator(take_stream_slot, keep_stream_slot);
+    if (made->events == NULL || made->pool == NULL || made->pool_next == NULL ||
+        hs_alloc_scratch(options->databases->client, &made->scratch) != HS_SUCCESS ||
+        hs_alloc_scratch(options->databases->server, &made->scratch) != HS_SUCCESS) {
+        scan_destroy(made);
+        return error_set(error, ENOMEM, "out of memory for a scanner");
+    }
+    *scan = made;
+    return 0;
+}
+
+void scan_close(struct scan *scan)
+{
+    if (scan == NULL)
+        return;
+    hs_free_scratch(scan->scratch);
+    scan->scratch = NULL;
+}
+
+void scan_destroy(struct scan *scan)
+{
+    if (scan == NULL)
+        return;
+    scan_close(scan);
+    rte_free(scan->pool_next);
+    rte_free(scan->pool);
+    rte_free(scan->events);
+    rte_free(scan);
+}
+
+/* The direction's stream: opened, or begun anew, in its slot. */
+static hs_stream_t *open_stream(struct scan *scan, struct flow *flow, struct flow_direction *of, unsigned direction)
+{
+    bool server =
+        (flow->flags & FLOW_CLIENT_KNOWN) != 0 && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != (direction == 1);
+    of->flags |= DIRECTION_SCAN_OPEN;
+    scan->opened_at = scan->begin;
+    if (scan->begin > 0) {
+        struct flow_extra *extra = flow_extra_get(scan->options.flows, flow, direction);
+        if (extra != NULL)
+            extra->scan_opened_at = scan->begin;
+        else
+            of->flags &= (uint8_t)~DIRECTION_SCAN_OPEN; /* without a place to note that, it opens at every run */
+    }
+    of->flags = (uint8_t)((of->flags & ~DIRECTION_SCAN_SERVER) | (server ? DIRECTION_SCAN_SERVER : 0));
+    hs_stream_t *stream = NULL;
+    stream_slot = of->scan_state;
+    if (hs_open_stream(server ? scan->options.databases->server : scan->options.databases->client, 0, &stream) !=
+        HS_SUCCESS)
+        return NULL;
+    return stream;
+}
+
+static int note_event(unsigned row, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+    (void)from;
+    (void)flags;
+    struct scan *scan = context;
+    if (scan->events_count < EVENTS_MAX) /* `to` counts from where the stream was opened */
+        scan->events[scan->events_count++] = (struct scan_event){(uint32_t)to, row};
+    return 0;
+}
+
+/* In order of their ends, the earlier row first. */
+static bool event_before(const struct scan_event *a, const struct scan_event *b, uint32_t base)
+{
+    uint32_t a_end = a->end - base, b_end = b->end - base;
+    return a_end != b_end ? a_end < b_end : a->row < b->row;
+}
+
+static void sift_down(struct scan_event *events, unsigned root, unsigned count, uint32_t base)
+{
+    for (;;) {
+        unsigned child = 2 * root + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && event_before(&events[child], &events[child + 1], base))
+            child++;
+        if (!event_before(&events[root], &events[child], base))
+            return;
+        struct scan_event swap = events[root];
+        events[root] = events[child];
+        events[child] = swap;
+        root = child;
+    }
+}
+
+/* They nearly always come in order already; where not, a heap sort bounds what a sender can cost us. */
+static void sort_events(struct scan_event *events, unsigned count, uint32_t base)
+{
+    unsigned ordered = 1;
+    while (ordered < count && !event_before(&events[ordered], &events[ordered - 1], base))
+        ordered++;
+    if (ordered >= count)
+        return;
+    for (unsigned i = count / 2; i-- > 0;)
+        sift_down(events, i, count, base);
+    for (unsigned last = count - 1; last > 0; last--) {
+        struct scan_event swap = events[0];
+        events[0] = events[last];
+        events[last] = swap;
+        sift_down(events, 0, last, base);
+    }
+}
+
+/*
+ * Does a prefix that begins at `position` belong to a token that is known? Only there is it passed over: what merely
+ * looks like the beginning of one (`/heyJude/eyJ...`) must not hide what follows.
+ */
+static bool prefix_is_covered(struct scan *scan, uint64_t position)
+{
+    if (position == scan->payload_position && position != 0)
+        return true;
+    for (unsigned i = 0; i < scan->captures_count; i++) {
+        const struct capture *capture = &scan->captures[i];
+        if (capture->state < CAPTURE_HEADER)
+            continue;
+        if (capture->token.position == position)
+            return true;
+        if (capture->state == CAPTURE_REST && !capture->opaque && !capture->strayed)
+            return true;
+    }
+    return false;
+}
+
+static void act_on_event(struct scan *scan, const struct pattern_row *row, uint64_t end)
+{
+    captures_feed(scan, end);
+    if (row->syntax == SYNTAX_BARE) {
+        if (!prefix_is_covered(scan, end - row->prefix_length))
+            capture_begin(scan, row, end);
+        return;
+    }
+    if (end == scan->announced_end)
+        return; /* an earlier row, for more specific words, ended here */
+    scan->announced_end = end;
+    capture_begin(scan, row, end);
+}
+
+/* Captures between two runs. */
+
+static void pool_put(struct scan *scan, const struct capture *capture, uint32_t link)
+{
+    struct capture *stored = &scan->pool[link - 1];
+    *stored = *capture;
+    stored->older = scan->newest;
+    stored->newer = 0;
+    if (scan->newest != 0)
+        scan->pool[scan->newest - 1].newer = link;
+    else
+        scan->oldest = link;
+    scan->newest = link;
+    scan->stored_chunks += capture_chunks(capture);
+}
+
+static void pool_take(struct scan *scan, struct capture *capture, uint32_t link)
+{
+    *capture = scan->pool[link - 1];
+    if (capture->older != 0)
+        scan->pool[capture->older - 1].newer = capture->newer;
+    else
+        scan->oldest = capture->newer;
+    if (capture->newer != 0)
+        scan->pool[capture->newer - 1].older = capture->older;
+    else
+        scan->newest = capture->older;
+    scan->stored_chunks -= capture_chunks(capture);
+    scan->pool_next[link - 1] = scan->pool_free;
+    scan->pool_free = link;
+}
+
+/* Ends the capture that has waited longest for its direction's next bytes. */
+static void end_oldest_capture(struct scan *scan)
+{
+    uint32_t link = scan->oldest;
+    const struct scan_token *token = &scan->pool[link - 1].token;
+    struct flow_extra *extra = flow_extra_find(scan->options.flows, &token->flow->directions[token->direction]);
+    unsigned slot = 0;
+    while (slot < FLOW_CAPTURES_MAX - 1 && extra->captures[slot] != link)
+        slot++;
+    memmove(extra->captures + slot, extra->captures + slot + 1, (FLOW_CAPTURES_MAX - 1 - slot) * sizeof(uint32_t));
+    extra->captures[FLOW_CAPTURES_MAX - 1] = 0;
+    struct capture capture;
+    pool_take(scan, &capture, link);
+    scan->options.counters->events[EVENT_CAPTURES_FULL]++;
+    capture_cut(scan, &capture, 0);
+}
+
+static uint32_t pool_slot(struct scan *scan)
+{
+    uint32_t link = scan->pool_free;
+    if (link != 0)
+        scan->pool_free = scan->pool_next[link - 1];
+    else if (scan->pool_used < scan->options.captures_max)
+        link = ++scan->pool_used;
+    return link;
+}
+
+static void load_captures(struct scan *scan, struct flow_extra *extra)
+{
+    scan->captures_count = 0;
+    scan->payload_position = 0;
+    scan->judged_from = scan->judged_to = 0;
+    if (extra == NULL)
+        return;
+    scan->payload_position = extra->payload_position;
+    for (unsigned i = 0; i < FLOW_CAPTURES_MAX && extra->captures[i] != 0; i++) {
+        pool_take(scan, &scan->captures[scan->captures_count++], extra->captures[i]);
+        extra->captures[i] = 0;
+    }
+}
+
+/* Puts what runs on away until the next run; for want of room another ends, which has waited longest. */
+static void store_captures(struct scan *scan, struct flow *flow, unsigned direction)
+{
+    if (scan->captures_count == 0)
+        return;
+    struct flow_extra *extra = flow_extra_get(scan->options.flows, flow, direction);
+    unsigned stored = 0;
+    for (; extra != NULL && stored < scan->captures_count; stored++) {
+        uint32_t link = pool_slot(scan);
+        if (link == 0 && extra->captures[0] != scan->oldest && scan->oldest != 0) {
+            end_oldest_capture(scan);
+            link = pool_slot(scan);
+        }
+        if (link == 0)
+            break; /* all of the pool is this direction's */
+        pool_put(scan, &scan->captures[stored], link);
+        extra->captures[stored] = link;
+    }
+    while (scan->stored_chunks > scan->options.captures_chunks_max)
+        end_oldest_capture(scan);
+    if (stored == scan->captures_count)
+        return;
+    scan->options.counters->events[EVENT_CAPTURES_FULL] += scan->captures_count - stored;
+    memmove(scan->captures, scan->captures + stored, (scan->captures_count - stored) * sizeof(struct capture));
+    scan->captures_count -= stored;
+    captures_cut(scan, 0);
+}
+
+/* Keeps the last bytes where a prefix may lie across the end, and where a token's second part begins. */
+static void store_tail(struct scan *scan, const struct stream_run *run, struct flow_extra *extra, uint64_t end)
+{
+    uint8_t last[FLOW_TAIL_MAX];
+    unsigned length = 0;
+    if (run->length < FLOW_TAIL_MAX && extra != NULL) {
+        length = extra->tail_length;
+        if (length > FLOW_TAIL_MAX - run->length)
+            length = FLOW_TAIL_MAX - run->length;
+        memcpy(last, extra->tail + extra->tail_length - length, length);
+    }
+    unsigned fresh = run->length < FLOW_TAIL_MAX - length ? run->length : FLOW_TAIL_MAX - length;
+    memcpy(last + length, run->bytes + run->length - fresh, fresh);
+    length += fresh;
+    bool prefix = may_begin_prefix(last, length);
+    bool payload = scan->payload_position != 0 && scan->payload_position + FLOW_TAIL_MAX > end;
+    if (extra == NULL && (prefix || payload))
+        extra = flow_extra_get(scan->options.flows, run->flow, run->direction);
+    if (extra == NULL)
+        return;
+    extra->payload_position = payload ? scan->payload_position : 0;
+    extra->tail_length = prefix ? (uint8_t)length : 0;
+    memcpy(extra->tail, last, prefix ? length : 0);
+}
+
+static void scan_piece(struct scan *scan, hs_stream_t *stream, const uint8_t *bytes, uint32_t length)
+{
+    scan->events_count = 0;
+    scan->bytes = bytes;
+    scan->end = scan->begin + length;
+    hs_scan_stream(stream, (const char *)bytes, length, 0, scan->scratch, note_event, scan);
+    /* Hyperscan counts from where its stream was opened; the low half is enough to tell the offset in a piece. */
+    uint32_t base = (uint32_t)(scan->begin - scan->opened_at);
+    sort_events(scan->events, scan->events_count, base);
+    for (unsigned i = 0; i < scan->events_count; i++)
+        act_on_event(scan, &pattern_rows[scan->events[i].row], scan->begin + (scan->events[i].end - base));
+    captures_feed(scan, scan->end);
+    scan->begin = scan->end;
+}
+
+void scan_run(struct scan *scan, const struct stream_run *run)
+{
+    struct flow_direction *of = &run->flow->directions[run->direction];
+    struct flow_extra *extra = flow_extra_find(scan->options.flows, of);
+    scan->run = run;
+    scan->begin = run->position;
+    scan->announced_end = UINT64_MAX;
+    load_captures(scan, extra);
+    hs_stream_t *stream;
+    if (run->after_gap || (of->flags & DIRECTION_SCAN_OPEN) == 0) {
+        captures_cut(scan, run->time_ns);
+        if (extra != NULL)
+            extra->tail_length = 0;
+        scan->payload_position = 0;
+        stream = open_stream(scan, run->flow, of, run->direction);
+    } else {
+        stream = (hs_stream_t *)(void *)of->scan_state;
+        scan->opened_at = extra != NULL ? extra->scan_opened_at : 0;
+    }
+    for (uint32_t done = 0; done < run->length; done += PIECE_BYTES)
+        scan_piece(scan, stream, run->bytes + done,
+                   run->length - done < PIECE_BYTES ? run->length - done : PIECE_BYTES);
+    store_captures(scan, run->flow, run->direction);
+    store_tail(scan, run, extra, scan->end);
+}
+
+void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns)
+{
+    load_captures(scan, flow_extra_find(scan->options.flows, &flow->directions[direction]));
+    captures_cut(scan, time_ns);
+}
+
+void scan_end(struct scan *scan, struct flow *flow, uint64_t time_ns)
+{
+    for (unsigned direction = 0; direction < 2; direction++)
+        scan_cut(scan, flow, direction, time_ns);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * JWK Sets (RFC 7517 section 5), key by key.
+ *
+ * A tree of a whole set of a million keys takes 700 MB and forgets the line numbers, so a small scanner walks the outer
+ * object and the array and cuts out one value at a time; jansson, which knows JSON, reads only that. What the scanner
+ * must know is where a value ends: strings, brackets, and nothing else.
+ */
+#include "list.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+/* Brackets in a value; a JWK has one or two. jansson's own bound, 2,048, is recursion. */
+#define DEPTH_MAX 64
+
+struct jwks {
+    struct key_list *list;
+    struct source *source;
+    unsigned ordinal; /* of the key being read, from 1; 0 outside of them */
+};
+
+static int fail_syntax(struct jwks *jwks, int byte, const char *allowed)
+{
+    char where[48] = "", shown[KEY_SHOWN_MAX];
+    if (byte < 0)
+        return byte; /* the error is filled */
+    if (jwks->ordinal > 0)
+        snprintf(where, sizeof(where), "key %u: ", jwks->ordinal);
+    if (byte == SOURCE_END)
+        return source_fail(jwks->source, jwks->source->line, EINVAL, "%sthe file ends here; allowed is %s", where,
+                           allowed);
+    char found = (char)byte;
+    return source_fail(jwks->source, jwks->source->line, EINVAL, "%sfound %s; allowed is %s", where,
+                       key_show(&found, 1, shown), allowed);
+}
+
+/* Skips white space; returns the byte after it, SOURCE_END or -errno. */
+static int skip_space(struct source *source)
+{
+    int byte;
+    while ((byte = source_peek(source)) == ' ' || byte == '\n' || byte == '\t' || byte == '\r')
+        source_take(source);
+    return byte;
+}
+
+static int expect(struct jwks *jwks, int wanted, const char *allowed)
+{
+    int byte = skip_space(jwks->source);
+    if (byte != wanted)
+        return fail_syntax(jwks, byte, allowed);
+    source_take(jwks->source);
+    return 0;
+}
+
+/* Moves behind the closing quote; `at` is behind the opening one. */
+static int skip_string(struct jwks *jwks)
+{
+    struct source *source = jwks->source;
+    bool is_escaped = false;
+    for (;;) {
+        int byte = source_peek(source);
+        if (byte < 0 || byte == SOURCE_END)
+            return fail_syntax(jwks, byte, "the end of a string, \"");
+        source_take(source);
+        if (byte == '"' && !is_escaped)
+            return 0;
+        is_escaped = byte == '\\' && !is_escaped;
+    }
+}
+
+/* Moves behind an object or array, `at` being on its bracket. Whether brackets match in kind is for jansson to say. */
+static int skip_brackets(struct jwks *jwks)
+{
+    struct source *source = jwks->source;
+    unsigned depth = 0;
+    do {
+        int byte = source_peek(source);
+        if (byte < 0 || byte == SOURCE_END)
+            return fail_syntax(jwks, byte, "the end of an object or array");
+        source_take(source);
+        int result = 0;
+        if (byte == '"')
+            result = skip_string(jwks);
+        else if (byte == '{' || byte == '[')
+            depth++;
+        else if (byte == '}' || byte == ']')
+            depth--;
+        if (result != 0)
+            return result;
+        if (depth > DEPTH_MAX)
+            return source_fail(source, source->line, EINVAL, "objects and arrays nested %u deep; allowed are %d", depth,
+                               DEPTH_MAX);
+    } while (depth > 0);
+    return 0;
+}
+
+/* Moves behind any value. */
+static int skip_value(struct jwks *jwks)
+{
+    struct source *source = jwks->source;
+    int byte = skip_space(source);
+    if (byte == '{' || byte == '[')
+        return skip_brackets(jwks);
+    if (byte == '"') {
+        source_take(source);
+        return skip_string(jwks);
+    }
+    size_t before = source->at - source->mark;
+    while (byte >= 0 && byte != SOURCE_END && strchr(",]} \t\r\n", byte) == NULL) {
+        source_take(source);
+        byte = source_peek(source);
+    }
+    return source->at - source->mark == before ? fail_syntax(jwks, byte, "a JSON value") : 0;
+}
+
+/* Is the quoted text, escapes undone, this word? */
+static bool name_is(const char *quoted, size_t length, const char *word)
+{
+    json_t *name = json_loadb(quoted, length, JSON_DECODE_ANY, NULL);
+    bool same = json_is_string(name) && strcmp(json_string_value(name), word) == 0;
+    json_decref(name);
+    return same;
+}
+
+/* The elements of "keys"; `at` is before the array. */
+static int read_keys(struct jwks *jwks)
+{
+    struct source *source = jwks->source;
+    int result = expect(jwks, '[', "an array of keys after \"keys\"");
+    if (result != 0)
+        return result;
+    source->piece = "a key";
+    if (skip_space(source) == ']') {
+        source_take(source);
+        return 0;
+    }
+    for (;;) {
+        jwks->ordinal++;
+        int byte = skip_space(source);
+        if (byte != '{')
+            return fail_syntax(jwks, byte, "an object, as a JWK is");
+        source->mark = source->at;
+        unsigned line = source->line;
+        result = skip_brackets(jwks);
+        if (result != 0)
+            return result;
+        result = key_list_read_jwk(jwks->list, source, source->buffer + source->mark, source->at - source->mark, line,
+                                   jwks->ordinal);
+        if (result != 0)
+            return result;
+        source->mark = source->at;
+        byte = skip_space(source);
+        if (byte != ',' && byte != ']')
+            return fail_syntax(jwks, byte, "a comma or ] after a key");
+        source_take(source);
+        if (byte == ']')
+            break;
+    }
+    jwks->ordinal = 0;
+    return 0;
+}
+
+/*
+ * The members of the outer object, `at` being behind its brace; behind the closing one afterwards. While "keys" has not
+ * come, everything is kept from the mark on, since the object may be a single JWK.
+ */
+static int read_members(struct jwks *jwks, bool *has_keys)
+{
+    struct source *source = jwks->source;
+    int byte = skip_space(source);
+    if (byte == '}') {
+        source_take(source);
+        return 0;
+    }
+    for (;;) {
+        byte = skip_space(source);
+        if (byte != '"')
+            return fail_syntax(jwks, byte, "a member's name in quotes");
+        size_t name = source->at - source->mark;
+        source_take(source);
+        int result = skip_string(jwks);
+        if (result != 0)
+            return result;
+        bool is_keys = name_is(source->buffer + source->mark + name, source->at - source->mark - name, "keys");
+        if (is_keys && *has_keys)
+            return source_fail(source, source->line, EINVAL, "a second member \"keys\"; allowed is one");
+        result = expect(jwks, ':', "a colon after a member's name");
+        if (result == 0)
+            result = is_keys ? read_keys(jwks) : skip_value(jwks);
+        if (result != 0)
+            return result;
+        *has_keys |= is_keys;
+        if (*has_keys)
+            source->mark = source->at;
+        byte = skip_space(source);
+        if (byte != ',' && byte != '}')
+            return fail_syntax(jwks, byte, "a comma or } after a member");
+        source_take(source);
+        if (byte == '}')
+            return 0;
+    }
+}
+
+int key_list_read_jwks(struct key_list *list, struct source *source)
+{
+    struct jwks jwks = {.list = list, .source = source};
+    source->piece = "what stands before the member \"keys\"";
+    int result = skip_space(source);
+    if (result < 0)
+        return result;
+    unsigned line = source->line;
+    source->mark = source->at;
+    result = expect(&jwks, '{', "a JWK Set, {\"keys\": [...]}, or a JWK, {\"kid\": ...}");
+    bool has_keys = false;
+    if (result == 0)
+        result = read_members(&jwks, &has_keys);
+    if (result == 0 && !has_keys)
+        result = key_list_read_jwk(list, source, source->buffer + source->mark, source->at - source->mark, line, 1);
+    if (result != 0)
+        return result;
+    source->mark = source->at;
+    int byte = skip_space(source);
+    return byte == SOURCE_END ? 0 : fail_syntax(&jwks, byte, "nothing after the object; many keys go into one JWK Set");
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Certificates and public keys in PEM (RFC 7468); text around the blocks is explanation, as the RFC says. */
+#include "list.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int read_certificate(struct key_draft *draft, const uint8_t *der, size_t length)
+{
+    return key_draft_add_certificate(draft, der, length);
+}
+
+static int read_public_key(struct key_draft *draft, const uint8_t *der, size_t length)
+{
+    return key_draft_add_public_key(draft, der, length, false);
+}
+
+static int read_rsa_public_key(struct key_draft *draft, const uint8_t *der, size_t length)
+{
+    return key_draft_add_public_key(draft, der, length, true);
+}
+
+/* The blocks that name a key. */
+static const struct block {
+    const char *label;
+    int (*read)(struct key_draft *draft, const uint8_t *der, size_t length);
+    const char *wanted;
+} blocks[] = {
+    {"CERTIFICATE", read_certificate, "an X.509 certificate in DER"},
+    {"PUBLIC KEY", read_public_key, "an RSA, EC (P-256, P-384, P-521, secp256k1), Ed25519, Ed448 or X25519 key in DER"},
+    {"RSA PUBLIC KEY", read_rsa_public_key, "an RSA public key of PKCS #1 in DER"},
+};
+
+static const char begin[] = "-----BEGIN ";
+static const char end[] = "-----END ";
+static const char dashes[] = "-----";
+static const char private_key[] = "PRIVATE KEY";
+
+static bool begins_with(const char *text, size_t length, const char *word)
+{
+    size_t wanted = strlen(word);
+    return length >= wanted && memcmp(text, word, wanted) == 0;
+}
+
+/* The label in "-----BEGIN LABEL-----"; NULL where the line is no such. */
+static const char *label_of(const char *line, size_t length, const char *before, size_t *label_length)
+{
+    if (!begins_with(line, length, before))
+        return NULL;
+    const char *label = line + strlen(before);
+    const char *after = memmem(label, (size_t)(line + length - label), dashes, sizeof(dashes) - 1);
+    if (after == NULL)
+        return NULL;
+    *label_length = (size_t)(after - label);
+    return label;
+}
+
+static const struct block *find_block(const char *label, size_t length)
+{
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        if (strlen(blocks[i].label) == length && memcmp(blocks[i].label, label, length) == 0)
+            return &blocks[i];
+    return NULL;
+}
+
+/* The block's kind by its first line, or NULL with the error filled. */
+static const struct block *begin_block(struct source *source, const char *label, size_t length, unsigned line)
+{
+    const struct block *block = find_block(label, length);
+    char shown[KEY_SHOWN_MAX];
+    if (block == NULL && memmem(label, length, private_key, sizeof(private_key) - 1) != NULL)
+        source_fail(source, line, EINVAL,
+                    "a private key; give the public half only, such as from openssl pkey -pubout (and think of who has "
+                    "seen this file)");
+    else if (block == NULL)
+        source_fail(source, line, EINVAL, "a PEM block %s; allowed are CERTIFICATE, PUBLIC KEY and RSA PUBLIC KEY",
+                    key_show(label, length, shown));
+    return block;
+}
+
+/* `text` is what stands between the two lines; it is decoded in place. */
+static int add_block(struct key_list *list, struct source *source, const struct block *block, char *text, size_t length,
+                     unsigned line)
+{
+    ptrdiff_t der_length = key_decode_base64(text, length, true, (uint8_t *)text);
+    if (der_length <= 0)
+        return source_fail(source, line, EINVAL, "the %s block holds something that is not base64", block->label);
+
+    struct key_draft draft = {.line = line};
+    if (block->read(&draft, (const uint8_t *)text, (size_t)der_length) != 0)
+        return source_fail(source, line, EINVAL, "the %s block does not hold what is allowed there: %s", block->label,
+                           block->wanted);
+    char id[KEY_SHA256_BYTES / 3 * 4 + 8];
+    base64url_encode(draft.thumbprints[0].bytes, draft.thumbprints[0].length, id);
+    draft.id = id;
+    return key_list_add(list, &draft, source->error);
+}
+
+/* Moves `at` to the line's end: 1 at a newline, 0 at the file's end, or -errno. */
+static int find_line_end(struct source *source)
+{
+    for (;;) {
+        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
+        if (newline != NULL) {
+            source->at = (size_t)(newline - source->buffer);
+            return 1;
+        }
+        source->at = source->end;
+        int filled = source_fill(source);
+        if (filled <= 0)
+            return filled;
+    }
+}
+
+int key_list_read_pem(struct key_list *list, struct source *source)
+{
+    const struct block *block = NULL; /* the one being read: its text begins at mark */
+    unsigned block_line = 0;
+    source->piece = "a line or a PEM block";
+    for (;;) {
+        size_t line_start = source->at - source->mark; /* from the mark, since a fill moves both */
+        int found = find_line_end(source);
+        if (found < 0)
+            return found;
+        char *line = source->buffer + source->mark + line_start;
+        size_t length = (size_t)(source->buffer + source->at - line), label_length = 0;
+
+        const char *label = label_of(line, length, begin, &label_length);
+        if (label != NULL && block != NULL)
+            return source_fail(source, source->line, EINVAL,
+                               "a PEM block begins inside the one of line %u; allowed is %s%s%s first", block_line, end,
+                               block->label, dashes);
+        bool is_begin = label != NULL;
+        if (is_begin) {
+            block = begin_block(source, label, label_length, source->line);
+            block_line = source->line;
+            if (block == NULL)
+                return -EINVAL;
+        } else if (block != NULL && (label = label_of(line, length, end, &label_length)) != NULL) {
+            if (find_block(label, label_length) != block)
+                return source_fail(source, source->line, EINVAL,
+                                   "the PEM block of line %u ends as another; allowed is %s%s%s", block_line, end,
+                                   block->label, dashes);
+            int result = add_block(list, source, block, source->buffer + source->mark, line_start, block_line);
+            if (result != 0)
+                return result;
+            block = NULL;
+        }
+        if (found == 0)
+            break;
+        source_take(source);
+        if (is_begin || block == NULL)
+            source->mark = source->at;
+    }
+    if (block != NULL)
+        return source_fail(source, block_line, EINVAL, "the PEM block has no end; allowed is a line %s%s%s after it",
+                           end, block->label, dashes);
+    return 0;
+}

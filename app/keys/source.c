@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A piece of SOURCE_PIECE_MAX fits, and a read is of a decent size even then. */
+#define BUFFER_BYTES (SOURCE_PIECE_MAX + 256 * 1024)
+
+int source_open(struct source *source, const char *path, struct error *error)
+{
+    *source = (struct source){.path = path, .error = error, .piece = "a piece", .line = 1};
+    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (source->fd < 0) {
+        int code = errno;
+        return error_set(error, code, "cannot open key list %s: %s", path, strerror(code));
+    }
+
+    int result;
+    struct stat status;
+    if (fstat(source->fd, &status) != 0) {
+        int code = errno;
+        result = error_set(error, code, "cannot read key list %s: %s", path, strerror(code));
+    } else if (S_ISDIR(status.st_mode)) {
+        result =
+            error_set(error, EISDIR,
+                      "%s is a directory; allowed is a file: a JWK Set, PEM, or a text with one key id a line", path);
+    } else if (S_ISREG(status.st_mode) && status.st_size > SOURCE_FILE_MAX) {
+        result = error_set(error, EFBIG, "key list %s is of %lld bytes; allowed are %d at most, so split it", path,
+                           (long long)status.st_size, SOURCE_FILE_MAX);
+    } else if ((source->buffer = malloc(BUFFER_BYTES)) == NULL) {
+        result = error_set(error, ENOMEM, "out of memory for reading key list %s", path);
+    } else {
+        return 0;
+    }
+    source_close(source);
+    return result;
+}
+
+void source_close(struct source *source)
+{
+    free(source->buffer);
+    source->buffer = NULL;
+    if (source->fd >= 0)
+        close(source->fd);
+    source->fd = -1;
+}
+
+int source_fill(struct source *source)
+{
+    if (source->ended)
+        return 0;
+    if (source->at - source->mark > SOURCE_PIECE_MAX)
+        return source_fail(source, source->line, E2BIG, "%s is longer than the %d bytes that are allowed",
+                           source->piece, SOURCE_PIECE_MAX);
+
+    if (source->mark > 0) {
+        memmove(source->buffer, source->buffer + source->mark, source->end - source->mark);
+        source->at -= source->mark;
+        source->end -= source->mark;
+        source->mark = 0;
+    }
+    /* Only a look-ahead (source_fill without reading on to `end`) can come here with a full buffer. */
+    if (source->end == BUFFER_BYTES)
+        return 1;
+
+    ssize_t got;
+    do {
+        got = read(source->fd, source->buffer + source->end, BUFFER_BYTES - source->end);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        int code = errno;
+        return error_set(source->error, code, "cannot read key list %s: %s", source->path, strerror(code));
+    }
+    if (got == 0) {
+        source->ended = true;
+        return 0;
+    }
+    source->end += (size_t)got;
+    source->total += (uint64_t)got;
+    if (source->total > SOURCE_FILE_MAX)
+        return error_set(source->error, EFBIG, "key list %s is longer than the %d bytes that are allowed, so split it",
+                         source->path, SOURCE_FILE_MAX);
+    return 1;
+}
+
+int source_fail(struct source *source, unsigned line, int code, const char *format, ...)
+{
+    char what[ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    return error_set(source->error, code, "%s:%u: %s", source->path, line, what);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_KEYS_SOURCE_H
+#define BEARERTAP_KEYS_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bearertap/error.h>
+
+/*
+ * A file read through a window of fixed size, with the line number: a list of a gigabyte, a pipe and a file that
+ * changes under us all cost the same memory. Whatever a reader wants in one piece (a line, a key, a PEM block) stands
+ * between `mark` and `at`.
+ */
+
+#define SOURCE_FILE_MAX  (1024 * 1024 * 1024) /* bytes; a list of ten million keys is about 0.5 GiB */
+#define SOURCE_PIECE_MAX (1024 * 1024)        /* the longest piece; the largest JWK in use are a few KiB */
+
+struct source {
+    const char *path;
+    struct error *error;
+    const char *piece; /* what a piece is called, for the error when it is too long */
+    int fd;
+    bool ended;
+    unsigned line;        /* of `at`, from 1 */
+    uint64_t total;       /* bytes read */
+    size_t mark, at, end; /* offsets in buffer; mark <= at <= end */
+    char *buffer;
+};
+
+int source_open(struct source *source, const char *path, struct error *error);
+void source_close(struct source *source);
+
+/* Reads more behind `end`, moving the piece to the buffer's start. 1: there is more, 0: the file's end, or -errno. */
+int source_fill(struct source *source);
+
+/* The byte at `at`, SOURCE_END or -errno. */
+#define SOURCE_END 256
+static inline int source_peek(struct source *source)
+{
+    if (source->at == source->end) {
+        int filled = source_fill(source);
+        if (filled <= 0)
+            return filled == 0 ? SOURCE_END : filled;
+    }
+    return (uint8_t)source->buffer[source->at];
+}
+
+/* Takes the byte that was peeked at. */
+static inline void source_take(struct source *source)
+{
+    if (source->buffer[source->at++] == '\n')
+        source->line++;
+}
+
+/* "FILE:LINE: ..."; returns -code. */
+int source_fail(struct source *source, unsigned line, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One key id a line; '#' starts a comment at the line's start or after white space. */
+#include "list.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* Where the key id of a line ends: at its comment, and at the white space before that. */
+static size_t end_of_id(const char *line, size_t length)
+{
+    size_t end = 0;
+    while (end < length && !(line[end] == '#' && (end == 0 || is_blank(line[end - 1]))))
+        end++;
+    while (end > 0 && (is_blank(line[end - 1]) || line[end - 1] == '\r'))
+        end--;
+    return end;
+}
+
+static int read_line(struct key_list *list, struct source *source, const char *line, size_t length, unsigned number)
+{
+    while (length > 0 && is_blank(*line)) {
+        line++;
+        length--;
+    }
+    length = end_of_id(line, length);
+    if (length == 0)
+        return 0;
+
+    /* Most likely a table, or prose: taken for a key id it would never match, and nobody would notice. It isn't shown,
+     * for it might be a whole Authorization header. */
+    if (memchr(line, ' ', length) != NULL || memchr(line, '\t', length) != NULL)
+        return source_fail(source, number, EINVAL,
+                           "white space inside a key id; allowed is one key id a line, with # before a comment (a key "
+                           "id with a space can stand in a JWK Set)");
+    const char *fault = key_id_fault(line, length);
+    if (fault != NULL)
+        return source_fail(source, number, EINVAL,
+                           "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line",
+                           fault, KEY_TEXT_MAX);
+
+    char id[KEY_TEXT_MAX + 1];
+    memcpy(id, line, length);
+    id[length] = '\0';
+    struct key_draft draft = {.line = number};
+    key_draft_name_by_id(&draft, id);
+    return key_list_add(list, &draft, source->error);
+}
+
+int key_list_read_text(struct key_list *list, struct source *source)
+{
+    source->piece = "a line";
+    for (;;) {
+        /* The line is from mark to at, wherever a fill moves them. */
+        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
+        int filled = 1;
+        if (newline == NULL) {
+            source->at = source->end;
+            filled = source_fill(source);
+            if (filled < 0)
+                return filled;
+            if (filled > 0)
+                continue;
+        } else {
+            source->at = (size_t)(newline - source->buffer);
+        }
+        int result = read_line(list, source, source->buffer + source->mark, source->at - source->mark, source->line);
+        if (result != 0 || filled == 0)
+            return result;
+        source_take(source);
+        source->mark = source->at;
+    }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_KEYS_TIMESTAMP_H
+#define BEARERTAP_KEYS_TIMESTAMP_H
+
+#include <stdbool.h>
+
+/* Is it a date-time of RFC 3339 section 5.6, the day one that the calendar has, and second 60 only where it can be? */
+bool timestamp_is_rfc3339(const char *text);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Records in, lines out: the straight line. A sighting's token is gathered, hashed, read and judged; what has a finding
+ * is folded or written, what has none is written where all tokens are asked for. The token's bytes are wiped before
+ * alerts_take returns.
+ */
+#include <bearertap/alert.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alert_line.h"
+#include "digest.h"
+#include "fold.h"
+#include "output.h"
+
+static const struct alert_format formats[] = {
+    {"ecs", ecs_write},   /* Elastic Common Schema 8.11, JSON lines */
+    {"text", text_write}, /* for a person */
+};
+
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+const struct alert_format *alert_format_find(const char *name)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+const char *alert_format_list(void)
+{
+    return "ecs, text"; /* a test holds it against the table */
+}
+
+struct alerts {
+    const struct alert_format *format;
+    struct format_options format_options;
+    char observer_name[OBSERVER_NAME_MAX];
+    bool all_tokens;
+    const struct key_table *keys;
+    struct output *output;
+    struct digest *digest;
+    struct folds *folds;
+    struct alert_counters counters;
+    uint64_t sequence;
+    struct alert alert;         /* of the sighting at hand */
+    uint8_t token[TOKEN_MAX];   /* wiped after each sighting */
+    uint8_t scratch[TOKEN_MAX]; /* the same: it holds decoded claims */
+};
+
+static uint64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Every line leaves here. `alert` receives what is this line's own. */
+static void alerts_write(struct alerts *alerts, struct alert *alert)
+{
+    alert->sequence = ++alerts->sequence;
+    alert->created_ns = wall_clock_ns();
+    digest_identify(alerts->digest, alert, alert->id);
+    if (!alert->is_update)
+        memcpy(alert->finding_id, alert->id, sizeof(alert->finding_id));
+
+    struct line line = output_begin(alerts->output);
+    alerts->format->write(alert, &alerts->format_options, &line);
+    output_commit(alerts->output, &line);
+    if (alert->finding == FINDING_NONE)
+        alerts->counters.events++;
+    else
+        alerts->counters.alerts++;
+}
+
+static void alerts_write_update(void *context, struct alert *alert)
+{
+    alerts_write(context, alert);
+}
+
+/* The operator's word or the host's name, cleaned like anything else that leaves. */
+static void name_observer(struct alerts *alerts, const char *name)
+{
+    static const struct token_bytes no_token = {NULL, 0};
+    char host[OBSERVER_NAME_MAX] = "";
+    if (name == NULL && gethostname(host, sizeof(host) - 1) == 0)
+        name = host;
+    if (name != NULL)
+        wire_text_clean((const uint8_t *)name, strlen(name), &no_token, alerts->observer_name,
+                        sizeof(alerts->observer_name) - 1);
+}
+
+int alerts_create(const struct alert_options *options, struct alerts **result, struct error *error)
+{
+    struct alerts *alerts = calloc(1, sizeof(*alerts));
+    if (alerts == NULL)
+        return error_set(error, ENOMEM, "cannot set up alerts: out of memory");
+    alerts->format = options->format;
+    alerts->all_tokens = options->all_tokens;
+    alerts->keys = options->keys;
+    name_observer(alerts, options->observer_name);
+    alerts->format_options = (struct format_options){.observer_name = alerts->observer_name, .color = options->color};
+    alerts->output = output_create(options->fd);
+    alerts->digest = digest_create();
+    alerts->folds = folds_create(options->folds_max, alerts_write_update, alerts);
+    if (alerts->output == NULL || alerts->digest == NULL || alerts->folds == NULL) {
+        alerts_destroy(alerts);
+        return error_set(error, ENOMEM, "cannot set up alerts: out of memory, or OpenSSL has no SHA-256");
+    }
+    *result = alerts;
+    return 0;
+}
+
+void alerts_destroy(struct alerts *alerts)
+{
+    if (alerts == NULL)
+        return;
+    folds_destroy(alerts->folds);
+    digest_destroy(alerts->digest);
+    output_destroy(alerts->output);
+    explicit_bzero(alerts, sizeof(*alerts));
+    free(alerts);
+}
+
+/* The token out of the chain behind a record; never more than the chain or TOKEN_MAX holds. */
+static size_t gather_token(struct alerts *alerts, const struct chunk *chunk, const struct record *record)
+{
+    size_t wanted = record->token_length < TOKEN_MAX ? record->token_length : TOKEN_MAX;
+    size_t length = 0;
+    for (const struct chunk *piece = chunk->next; piece != NULL && length < wanted; piece = piece->next) {
+        size_t more = piece->length < CHUNK_DATA_MAX ? piece->length : CHUNK_DATA_MAX;
+        if (more > wanted - length)
+            more = wanted - length;
+        memcpy(alerts->token + length, piece->data, more);
+        length += more;
+    }
+    return length;
+}
+
+static struct fold_key fold_key_of(const struct record *record, enum finding finding, const uint8_t sha256[32])
+{
+    struct fold_key key = {
+        .flow_id = record->flow.id,
+        .worker = record->worker,
+        .from_server = record->from_server,
+        .placement = record->placement,
+        .finding = (uint8_t)finding,
+        .truncated = record->truncated,
+    };
+    if (record->truncated)
+        memcpy(key.token, &record->position, sizeof(record->position));
+    else
+        memcpy(key.token, sha256, sizeof(key.token));
+    return key;
+}
+
+static void alerts_take_token(struct alerts *alerts, const struct record *record, const struct token_bytes *token)
+{
+    uint8_t sha256[32] = {0};
+    if (!record->truncated)
+        digest_sha256(alerts->digest, token->bytes, token->length, sha256);
+
+    struct token_fields fields = {.format = TOKEN_OPAQUE};
+    struct conclusion conclusion = {.finding = FINDING_NONE};
+    if (!record->opaque && token_read_fields(token->bytes, token->length, alerts->scratch, &fields) &&
+        alerts->keys != NULL)
+        verdict_conclude(alerts->keys, token->bytes, token->length, &fields, alerts->scratch, &conclusion);
+
+    bool has_finding = conclusion.finding != FINDING_NONE;
+    alerts->counters.not_concluded += record->possible_finding && !has_finding;
+    if (!has_finding && !alerts->all_tokens)
+        return;
+
+    struct fold_key key = fold_key_of(record, conclusion.finding, sha256);
+    if (has_finding) {
+        alerts->counters.sightings++;
+        alerts->counters.truncated += record->truncated;
+        if (folds_repeat(alerts->folds, &key, record->time_ns, record->position))
+            return;
+    }
+    alert_describe(&alerts->alert, record, token, &fields, &conclusion, sha256);
+    alerts_write(alerts, &alerts->alert);
+    if (has_finding)
+        alerts->counters.folds_evicted += folds_add(alerts->folds, &key, &alerts->alert);
+}
+
+static void alerts_take_sighting(struct alerts *alerts, const struct chunk *chunk, const struct record *record)
+{
+    if (record->placement >= PLACEMENTS)
+        return; /* our own bug: nothing that could be said of it */
+    struct token_bytes token = {alerts->token, gather_token(alerts, chunk, record)};
+    alerts_take_token(alerts, record, &token);
+    explicit_bzero(alerts->token, token.length);
+    explicit_bzero(alerts->scratch, token.length); /* decoding never grows */
+}
+
+int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error)
+{
+    int failure = output_failure(alerts->output, error);
+    if (failure != 0)
+        return failure;
+    const struct record *record = (const struct record *)(const void *)chunk->data;
+    switch ((enum record_kind)record->kind) {
+    case RECORD_SIGHTING:
+        alerts_take_sighting(alerts, chunk, record);
+        break;
+    case RECORD_FLOW_END:
+        folds_end_flow(alerts->folds, record->worker, record->flow.id);
+        break;
+    case RECORD_TIME:
+        folds_pass_time(alerts->folds, record->worker, record->time_ns);
+        break;
+    }
+    return output_failure(alerts->output, error);
+}
+
+int alerts_flush(struct alerts *alerts, struct error *error)
+{
+    output_flush(alerts->output);
+    return output_failure(alerts->output, error);
+}
+
+int alerts_finish(struct alerts *alerts, struct error *error)
+{
+    folds_end(alerts->folds);
+    return alerts_flush(alerts, error);
+}
+
+const struct alert_counters *alerts_counters(const struct alerts *alerts)
+{
+    return &alerts->counters;
+}

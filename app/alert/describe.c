@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "alert_line.h"
+
+#include <string.h>
+
+#include <bearertap/capture.h>
+
+static struct alert_text put_text(struct alert *alert, const struct token_bytes *token, const void *bytes,
+                                  size_t length, size_t capacity)
+{
+    struct alert_text piece = {.at = alert->text_used};
+    size_t room = sizeof(alert->text) - alert->text_used;
+    piece.length =
+        (uint16_t)wire_text_clean(bytes, length, token, alert->text + piece.at, capacity < room ? capacity : room);
+    alert->text_used = (uint16_t)(piece.at + piece.length);
+    return piece;
+}
+
+static struct alert_text put_field(struct alert *alert, const struct token_bytes *token,
+                                   const struct token_field *field)
+{
+    return put_text(alert, token, field->text, field->present ? field->length : 0, TOKEN_FIELD_MAX);
+}
+
+static struct alert_text put_string(struct alert *alert, const struct token_bytes *token, const char *string,
+                                    size_t capacity)
+{
+    return put_text(alert, token, string, string != NULL ? strnlen(string, capacity) : 0, capacity);
+}
+
+/* The lengths are ours, not the wire's; that they stay within their arrays is checked all the same, since what lies
+ * behind them must never leave. */
+static size_t at_most(size_t length, size_t maximum)
+{
+    return length < maximum ? length : maximum;
+}
+
+static void put_request(struct alert *alert, const struct token_bytes *token, const struct record_request *request)
+{
+    alert->method =
+        put_text(alert, token, request->method, at_most(request->method_length, RECORD_METHOD_MAX), RECORD_METHOD_MAX);
+    alert->domain =
+        put_text(alert, token, request->domain, at_most(request->domain_length, RECORD_DOMAIN_MAX), RECORD_DOMAIN_MAX);
+
+    /* The path comes without its query; should one be left, it may hold a secret and is cut here too. */
+    size_t path_length = at_most(request->path_length, RECORD_PATH_MAX);
+    const uint8_t *query = memchr(request->path, '?', path_length);
+    if (query != NULL)
+        path_length = (size_t)(query - request->path);
+    alert->path = put_text(alert, token, request->path, path_length, RECORD_PATH_MAX);
+
+    alert->user_agent = put_text(alert, token, request->user_agent,
+                                 at_most(request->user_agent_length, RECORD_USER_AGENT_MAX), RECORD_USER_AGENT_MAX);
+}
+
+/* event.severity by the words that a key list may use; a key is revoked for a reason, so "high" where none is said. */
+static uint8_t severity_of(const struct key_entry *entry)
+{
+    static const struct {
+        const char *word;
+        uint8_t severity;
+    } words[] = {
+        {"low", SEVERITY_LOW}, {"medium", SEVERITY_MEDIUM}, {"high", SEVERITY_HIGH}, {"critical", SEVERITY_CRITICAL}};
+    for (size_t i = 0; entry->severity != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(entry->severity, words[i].word) == 0)
+            return words[i].severity;
+    return SEVERITY_HIGH;
+}
+
+static void put_keys(struct alert *alert, const struct token_bytes *token, const struct conclusion *conclusion)
+{
+    unsigned count = conclusion->finding == FINDING_NONE ? 0 : conclusion->entries_count;
+    alert->keys_count = count < CONCLUSION_ENTRIES_MAX ? count : CONCLUSION_ENTRIES_MAX;
+    for (unsigned i = 0; i < alert->keys_count; i++) {
+        const struct key_entry *entry = conclusion->entries[i].entry;
+        alert->keys[i] = (struct alert_key){
+            .id = put_string(alert, token, entry->id, KEY_TEXT_MAX),
+            .reason = put_string(alert, token, entry->reason, KEY_TEXT_MAX),
+            .revoked_at = put_string(alert, token, entry->revoked_at, REVOKED_AT_MAX),
+            .matched_by = (uint8_t)conclusion->entries[i].matched_by,
+            .issuer = (uint8_t)conclusion->entries[i].issuer,
+        };
+        uint8_t severity = severity_of(entry);
+        if (severity > alert->severity)
+            alert->severity = severity;
+    }
+    if (conclusion->finding != FINDING_NONE && alert->keys_count == 0)
+        alert->severity = SEVERITY_HIGH;
+}
+
+static void put_token(struct alert *alert, const struct token_bytes *token, const struct token_fields *fields)
+{
+    alert->token_format = (uint8_t)fields->format;
+    alert->alg = put_field(alert, token, &fields->alg);
+    alert->kid = put_field(alert, token, &fields->kid);
+    alert->typ = put_field(alert, token, &fields->typ);
+    alert->issuer = put_field(alert, token, &fields->issuer);
+    alert->subject = put_field(alert, token, &fields->subject);
+    alert->audience = put_field(alert, token, &fields->audience);
+    alert->jti = put_field(alert, token, &fields->jti);
+    alert->has_issued_at = fields->has_issued_at;
+    alert->has_expires_at = fields->has_expires_at;
+    alert->issued_at_s = fields->issued_at_s;
+    alert->expires_at_s = fields->expires_at_s;
+}
+
+void alert_describe(struct alert *alert, const struct record *record, const struct token_bytes *token,
+                    const struct token_fields *fields, const struct conclusion *conclusion, const uint8_t sha256[32])
+{
+    memset(alert, 0, offsetof(struct alert, text));
+    alert->start_ns = alert->end_ns = record->time_ns;
+    alert->position = record->position;
+    alert->sightings = conclusion->finding == FINDING_NONE ? 0 : 1;
+    alert->finding = (uint8_t)conclusion->finding;
+    alert->placement = record->placement;
+    alert->from_server = record->from_server;
+    alert->truncated = record->truncated;
+    alert->midstream = record->midstream;
+    alert->gap = record->gap;
+    alert->conflict = record->conflict;
+    memcpy(alert->sha256, sha256, sizeof(alert->sha256));
+    alert->flow = record->flow;
+    community_id(&record->flow, alert->community_id);
+    put_token(alert, token, fields);
+    put_keys(alert, token, conclusion);
+    put_request(alert, token, &record->request);
+    const struct capture_port *port = record->flow.port < CAPTURE_PORTS_MAX ? capture_port(record->flow.port) : NULL;
+    if (port != NULL)
+        alert->interface_name = put_string(alert, token, port->name, INTERFACE_NAME_MAX);
+}

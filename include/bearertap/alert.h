@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_ALERT_H
+#define BEARERTAP_ALERT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bearertap/error.h>
+#include <bearertap/keys.h>
+#include <bearertap/record.h>
+
+/*
+ * Records in, lines out: conclusion, folding, formats, sinks.
+ *
+ * One thread (the alert side) owns a struct alerts. It takes each record, reads the whole token, concludes (verdict.h),
+ * folds repeats, and writes lines: Elastic Common Schema 8.11 as JSON, or text for a person. No line ever holds a
+ * token, its signature, or a query; a token is its SHA-256.
+ *
+ * Folding: the first sighting of a finding (same connection, direction, placement, token, finding) leaves at once and
+ * opens a window [start, start + 60 s) of packet time. Repeats in a window are counted and leave as one update when it
+ * is over; the next window begins where that one ended. After a window without a repeat the next repeat leaves at once,
+ * as an update of one, and opens a window of its own. The sum of `bearertap.sightings` over the lines is the exact
+ * number. What is folded depends on the connection's own sightings and their packet times only, never on other
+ * connections or the number of workers: a window holds what came in it, whether a later sighting, a RECORD_TIME (a
+ * second late: a worker's time is ahead of packets that it holds back) or the end closes it.
+ *
+ * In a line, `event.start` and `event.end` are the packet times of its first and last sighting, `@timestamp` is the
+ * last one's. `event.severity`: 90 critical, 70 high (also where the entry says nothing), 50 medium, 30 low, 0 for a
+ * token without a finding; with several entries the highest. `event.id` is SHA-256, cut to 128 bits, over connection,
+ * direction, placement, finding and the place of the line's first token; `bearertap.finding.id` is the first line's.
+ * `bearertap.key` is an object, or an array of objects where several entries match; `match` is always an array.
+ *
+ * All text from the wire is made valid UTF-8 and searched for tokens, which become "[token]": a path or a user agent
+ * may hold one too. In text lines what a terminal would act on is shown as \xNN.
+ */
+
+struct alert_format; /* a row of the table in alert.c */
+
+/* "ecs" or "text"; NULL when there is no such format. */
+const struct alert_format *alert_format_find(const char *name);
+/* The names of all formats, for messages: "ecs, text". */
+const char *alert_format_list(void);
+
+struct alert_options {
+    const struct alert_format *format;
+    bool color;                   /* text only */
+    bool all_tokens;              /* clean tokens leave too, each its own line (event.kind "event") */
+    int fd;                       /* where lines go; not owned */
+    const char *observer_name;    /* the sensor; NULL for the host's name */
+    const struct key_table *keys; /* the alert side is one of its readers; may be NULL: no keys given. No entry is held
+                                   * between calls, so a caller may be quiescent after each */
+    unsigned folds_max;           /* findings folded at a time, at most 7 KiB each, touched as used; beyond that the
+                                   * longest unseen leaves early, counted */
+};
+
+struct alerts;
+
+int alerts_create(const struct alert_options *options, struct alerts **alerts, struct error *error);
+void alerts_destroy(struct alerts *alerts);
+
+/*
+ * Takes one record (not the chunks: the caller releases them afterwards). 0, or a negative errno when the output
+ * failed: -EPIPE when its reader went away (the process is to ignore SIGPIPE), any other with `error` filled ("cannot
+ * write alerts to standard output: No space left on device"); from then on nothing more is written.
+ */
+int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error);
+
+/* Writes what is buffered; called whenever there is no record at hand. As alerts_take. */
+int alerts_flush(struct alerts *alerts, struct error *error);
+
+/* The end: all open folds leave as updates, and everything is written. As alerts_take. */
+int alerts_finish(struct alerts *alerts, struct error *error);
+
+/* What the alert side counts. */
+struct alert_counters {
+    uint64_t sightings; /* with a finding: the sum of bearertap.sightings over alert lines, folds still open included */
+    uint64_t alerts;    /* alert lines written */
+    uint64_t events;    /* lines for clean tokens (all_tokens) */
+    uint64_t not_concluded; /* the worker thought it possible, the whole token said no (another issuer's kid) */
+    uint64_t truncated;     /* sightings whose token's end was never seen */
+    uint64_t folds_evicted; /* updates that left early for want of room */
+};
+
+const struct alert_counters *alerts_counters(const struct alerts *alerts);
+
+/* Community ID v1 (github.com/corelight/community-id-spec), seed 0, TCP. `out` receives "1:" and 28 characters. */
+#define COMMUNITY_ID_MAX 32
+void community_id(const struct record_flow *flow, char out[COMMUNITY_ID_MAX]);
+
+#endif

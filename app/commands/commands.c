@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <bearertap/commands.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <hs.h>
+#include <openssl/crypto.h>
+#include <rte_version.h>
+
+#include <bearertap/error.h>
+
+#include "command.h"
+
+static const struct command *const commands[] = {
+    &read_command,
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+    fputs("bearertap finds bearer tokens in network traffic and checks their key ids against revoked keys.\n\n"
+          "Usage: bearertap COMMAND [OPTIONS]\n"
+          "       bearertap --help | --version\n\n"
+          "Commands:\n",
+          out);
+    for (unsigned i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`bearertap COMMAND --help` says more.\n"
+          "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts were raised (only with --fail-on-alert).\n",
+          out);
+}
+
+/* What the CPU offers of what Hyperscan distinguishes. */
+static const char *cpu_features(void)
+{
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512vbmi"))
+        return "AVX-512 VBMI";
+    if (__builtin_cpu_supports("avx512bw"))
+        return "AVX-512";
+    return __builtin_cpu_supports("avx2") ? "AVX2" : "SSE4.2";
+}
+
+static void print_version(void)
+{
+    printf("bearertap %s, built for %s\n", BEARERTAP_VERSION, BEARERTAP_MARCH);
+    printf("%s, CPU with %s\n", rte_version(), cpu_features());
+    printf("Hyperscan %s, runtime for %s, patterns compiled for any CPU\n", hs_version(), cpu_features());
+    printf("%s, %s\n", OpenSSL_version(OPENSSL_VERSION), OpenSSL_version(OPENSSL_CPU_INFO));
+}
+
+/* Damerau's distance restricted to neighbours: letters added, left out, replaced or swapped. Words are short. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { MOST = 16 };
+    unsigned rows[MOST + 1][MOST + 1];
+    size_t m = strlen(a), n = strlen(b);
+    if (m > MOST || n > MOST)
+        return MOST;
+    for (size_t i = 0; i <= m; i++)
+        for (size_t j = 0; j <= n; j++) {
+            if (i == 0 || j == 0) {
+                rows[i][j] = (unsigned)(i + j);
+                continue;
+            }
+            unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (rows[i - 1][j] + 1 < best)
+                best = rows[i - 1][j] + 1;
+            if (rows[i][j - 1] + 1 < best)
+                best = rows[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
+                best = rows[i - 2][j - 2] + 1;
+            rows[i][j] = best;
+        }
+    return rows[m][n];
+}
+
+static int refuse_command(const char *name)
+{
+    const char *nearest = NULL;
+    unsigned least = 3;
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        unsigned away = distance(name, commands[i]->name);
+        if (away < least) {
+            least = away;
+            nearest = commands[i]->name;
+        }
+    }
+    if (nearest != NULL)
+        log_error("there is no command \"%.40s\"; did you mean `bearertap %s`?", name, nearest);
+    else
+        log_error("there is no command \"%.40s\"; `bearertap --help` lists them", name);
+    return EXIT_USAGE;
+}
+
+/* Tokens pass through this process's memory: none may end up in a core dump, or be read by a debugger's attach. */
+static void forbid_core_dumps(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+/*
+ * Takes the places of standard streams that were closed, or the next file opened would be one of them, and alerts would
+ * go into it. Standard input is opened for writing and the others for reading, so that their use is an error and said.
+ */
+static void fill_closed_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
+int commands_run(int argc, char **argv)
+{
+    fill_closed_descriptors();
+    forbid_core_dumps();
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(), which says so */
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (strcmp(name, "help") == 0 && argc == 2)) {
+        print_usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        print_version();
+        return EXIT_DONE;
+    }
+    if (name[0] == '-') {
+        log_error("there is no option \"%.40s\" before the command; `bearertap --help` says what there is", name);
+        return EXIT_USAGE;
+    }
+    bool help = strcmp(name, "help") == 0;
+    if (help)
+        name = argv[2];
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i]->name) != 0)
+            continue;
+        for (int j = 2; j < argc && strcmp(argv[j], "--") != 0; j++)
+            help = help || strcmp(argv[j], "--help") == 0 || strcmp(argv[j], "-h") == 0;
+        if (help) {
+            fputs(commands[i]->help, stdout);
+            return EXIT_DONE;
+        }
+        return commands[i]->run(argc - 1, argv + 1);
+    }
+    return refuse_command(name);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bearertap read: captures in, alerts out. */
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bearertap/commands.h>
+#include <bearertap/spread.h>
+#include <bearertap/worker.h>
+
+#include "command.h"
+#include "summary.h"
+
+static const char help[] =
+    "Usage: bearertap read [OPTIONS] FILE...\n"
+    "\n"
+    "Reads captures (pcap, pcapng; - is standard input), finds bearer tokens, and writes an alert for each that\n"
+    "was signed with a revoked key: to standard output, one a line. A summary goes to standard error.\n"
+    "Needs no privileges. Several files are read in order, as one capture.\n"
+    "\n"
+    "Options:\n"
+    "  -k, --keys KEYS      a list of revoked keys: a JWK Set, a text file with one key id a line, or PEM;\n"
+    "                       any number of times\n"
+    "  -k id:VALUE          one revoked key by its id: kid or thumbprint (hex, base64url)\n"
+    "  -f, --format FORMAT  ecs: JSON lines, Elastic Common Schema (the default, unless on a terminal)\n"
+    "                       text: a line for a person (the default on a terminal)\n"
+    "  -w, --workers N      threads that inspect (default: one a CPU)\n"
+    "      --tokens         also write every token that is not a finding (event.kind \"event\")\n"
+    "      --fail-on-alert  exit with 3 when there was an alert\n"
+    "  -q, --quiet          no summary\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Tokens are secrets: none is ever written, only its SHA-256 and what its header and claims say.\n"
+    "\n"
+    "Examples:\n"
+    "  bearertap read -k config/storm-0558.jwks.json capture.pcap\n"
+    "  tcpdump -i eth0 -w - 'tcp port 80' | bearertap read -k id:1LTMzakihiRla_8z2BEJVXeWMqo -\n"
+    "  bearertap read -k revoked.txt *.pcapng | jq .source.ip\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert).\n";
+
+struct read_options {
+    struct pipeline_options pipeline;
+    struct key_list *keys;
+    bool quiet;
+    bool fail_on_alert;
+};
+
+static int refuse_usage(const char *format, const char *what)
+{
+    char text[256];
+    snprintf(text, sizeof(text), format, what);
+    log_error("%s; `bearertap read --help` says what there is", text);
+    return EXIT_USAGE;
+}
+
+static unsigned usable_cpus(void)
+{
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
+}
+
+/* A token given by mistake for a key id's list or for a capture must not be repeated in a message. */
+static bool looks_like_token(const char *argument)
+{
+    const char *dot = strchr(argument, '.');
+    return strncmp(argument, "ey", 2) == 0 && dot != NULL && strchr(dot + 1, '.') != NULL && strlen(argument) > 40;
+}
+
+static int add_keys(struct read_options *options, const char *argument)
+{
+    struct error error = {""};
+    if (looks_like_token(argument))
+        return refuse_usage("the argument of -k looks like a token, not like a %s", "file; give id: and its key id");
+    bool by_id = strncmp(argument, "id:", 3) == 0;
+    int result = options->keys == NULL ? key_list_create(&options->keys) : 0;
+    if (result == 0)
+        result = by_id ? key_list_add_value(options->keys, argument + 3, &error)
+                       : key_list_add_file(options->keys, argument, &error);
+    if (result == 0)
+        return EXIT_DONE;
+    log_error("%s", error.text[0] != '\0' ? error.text : strerror(-result));
+    return EXIT_FAILED;
+}
+
+static int set_workers(struct read_options *options, const char *argument)
+{
+    char *end;
+    errno = 0;
+    unsigned long count = strtoul(argument, &end, 10);
+    if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9' || count < 1 || count > SPREAD_WORKERS_MAX)
+        return refuse_usage("\"%.40s\" is no number of workers; 1 to 64 is", argument);
+    options->pipeline.workers = (unsigned)count;
+    return EXIT_DONE;
+}
+
+static int parse(int argc, char **argv, struct read_options *options)
+{
+    enum { OPTION_TOKENS = 256, OPTION_FAIL_ON_ALERT };
+    static const struct option longs[] = {
+        {"keys", required_argument, NULL, 'k'},
+        {"format", required_argument, NULL, 'f'},
+        {"workers", required_argument, NULL, 'w'},
+        {"tokens", no_argument, NULL, OPTION_TOKENS},
+        {"fail-on-alert", no_argument, NULL, OPTION_FAIL_ON_ALERT},
+        {"quiet", no_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    for (int option, result; (option = getopt_long(argc, argv, ":k:f:w:q", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'k':
+            if ((result = add_keys(options, optarg)) != EXIT_DONE)
+                return result;
+            break;
+        case 'f':
+            options->pipeline.format = alert_format_find(optarg);
+            if (options->pipeline.format == NULL) {
+                log_error("there is no format \"%.40s\"; there are: %s", optarg, alert_format_list());
+                return EXIT_USAGE;
+            }
+            break;
+        case 'w':
+            if ((result = set_workers(options, optarg)) != EXIT_DONE)
+                return result;
+            break;
+        case OPTION_TOKENS:
+            options->pipeline.all_tokens = true;
+            break;
+        case OPTION_FAIL_ON_ALERT:
+            options->fail_on_alert = true;
+            break;
+        case 'q':
+            options->quiet = true;
+            break;
+        case ':':
+            return refuse_usage("option \"%.40s\" needs a value", argv[optind - 1]);
+        default:
+            return refuse_usage("there is no option \"%.40s\"", argv[optind - 1]);
+        }
+    }
+    if (optind == argc)
+        return refuse_usage("no %s given", "capture file");
+    for (int i = optind; i < argc; i++)
+        if (looks_like_token(argv[i]))
+            return refuse_usage("one of the files looks like a token, not like a %s", "capture");
+    options->pipeline.paths = (const char *const *)(argv + optind);
+    options->pipeline.paths_count = (unsigned)(argc - optind);
+    return EXIT_DONE;
+}
+
+/* The first asks for a good end; the second finds it stuck (the output's reader does not read) and ends it as it is. */
+static void stop(int signal)
+{
+    static volatile sig_atomic_t asked;
+    static const char last_words[] = "bearertap: error: stopped a second time: alerts not yet written are lost\n";
+    (void)signal;
+    if (asked++ == 0) {
+        pipeline_stop();
+        return;
+    }
+    if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
+        _exit(EXIT_FAILED);
+    _exit(EXIT_FAILED);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = stop}; /* no SA_RESTART: a waiting read() ends */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int report(const struct read_options *options, const struct pipeline_result *result, int status,
+                  const struct error *error)
+{
+    if (status == -EPIPE)
+        return EXIT_DONE; /* `| head -1`: whoever read has what it wants */
+    if (status != 0) {
+        log_error("%s", error->text[0] != '\0' ? error->text : strerror(-status));
+        return EXIT_FAILED;
+    }
+    if (!options->quiet)
+        summary_print(stderr, result, options->keys);
+    if (!result->law_holds) {
+        log_error("the counters do not add up: some packet or byte was lost without a name; please report this");
+        return EXIT_FAILED;
+    }
+    if (result->files.files_read == 0 && !result->interrupted)
+        return EXIT_FAILED;
+    return options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+    struct read_options options = {
+        .pipeline = {.workers = usable_cpus(),
+                     .format = alert_format_find(terminal ? "text" : "ecs"),
+                     .color = terminal && (no_color == NULL || no_color[0] == '\0'),
+                     .output_fd = STDOUT_FILENO},
+    };
+    int status = parse(argc, argv, &options);
+    if (status == EXIT_DONE) {
+        options.pipeline.keys = options.keys;
+        if (options.keys == NULL)
+            log_notice("no revoked keys given (-k): tokens are counted, none can be a finding");
+        catch_signals();
+        struct pipeline_result result;
+        struct error error = {""};
+        status = pipeline_run(&options.pipeline, &result, &error);
+        status = report(&options, &result, status, &error);
+    }
+    key_list_destroy(options.keys);
+    return status;
+}
+
+const struct command read_command = {
+    .name = "read",
+    .summary = "captures (pcap, pcapng) in, alerts out",
+    .help = help,
+    .run = run,
+};

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Builds the pipeline, runs its threads, and is the alert side meanwhile. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "eal.h"
+#include "worker_state.h"
+
+/* Sizes of everything that is bounded, for all workers together; memory is touched only as it is used. */
+#define FLOWS_MAX              (1u << 20)
+#define EXTRAS_MAX             (1u << 20)
+#define HELD_BYTES_MAX         (256u << 20)
+#define HELD_PER_DIRECTION_MAX (4u << 20)
+#define KEPT_CHUNKS_MAX        (1u << 15) /* 64 MiB of request context */
+#define CAPTURES_MAX           (1u << 16)
+#define CHUNKS                 (1u << 13) /* 16 MiB of tokens on their way */
+#define MBUFS                  (1u << 13)
+#define FOLDS_MAX              (1u << 14)
+
+#define IDLE_TIMEOUT_MS     (300 * 1000)
+#define UNPROVEN_TIMEOUT_MS (30 * 1000)
+#define CLOSED_TIMEOUT_MS   (10 * 1000)
+
+struct pipeline {
+    const struct pipeline_options *options;
+    unsigned threads; /* workers, and the reader where there is one */
+    bool has_reader;
+    struct key_table *keys;
+    struct scan_databases *databases;
+    struct capture_files *files;
+    struct spread *spread;
+    struct outboxes outboxes;
+    struct alerts *alerts;
+    struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
+    pthread_t source_thread;                        /* the one that may sit in read() */
+    volatile bool source_running;
+};
+
+volatile bool pipeline_stopping;
+static struct pipeline *running;
+
+void pipeline_stop(void)
+{
+    pipeline_stopping = true;
+    if (running != NULL)
+        waiter_wake(&running->outboxes.alert_side);
+}
+
+static struct flow_table_options flow_options(struct worker *worker, unsigned workers)
+{
+    return (struct flow_table_options){
+        .flows_max = FLOWS_MAX / workers,
+        .extras_max = EXTRAS_MAX / workers,
+        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .unproven_timeout_ms = UNPROVEN_TIMEOUT_MS,
+        .closed_timeout_ms = CLOSED_TIMEOUT_MS,
+        .on_end = worker_end_flow,
+        .context = worker,
+        .events = worker != NULL ? worker->counters.live.events : NULL,
+    };
+}
+
+static struct stream_options stream_options_of(struct worker *worker, unsigned workers)
+{
+    return (struct stream_options){
+        .flows = worker != NULL ? worker->flows : NULL,
+        .held_bytes_max = HELD_BYTES_MAX / workers,
+        .held_per_direction_max = HELD_PER_DIRECTION_MAX,
+        .counters = worker != NULL ? &worker->counters.live : NULL,
+    };
+}
+
+static struct http_options http_options_of(struct worker *worker, unsigned workers)
+{
+    return (struct http_options){
+        .flows = worker != NULL ? worker->flows : NULL,
+        .chunks_max = KEPT_CHUNKS_MAX / workers,
+        .events = worker != NULL ? worker->counters.live.events : NULL,
+    };
+}
+
+/* EAL's memory can't grow, so what will be asked of it is added up before it starts. */
+static size_t memory_needed(const struct pipeline_options *options)
+{
+    unsigned workers = options->workers;
+    struct flow_table_options flows = flow_options(NULL, workers);
+    struct stream_options stream = stream_options_of(NULL, workers);
+    struct http_options http = http_options_of(NULL, workers);
+    size_t a_worker = sizeof(struct worker) + flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
+                      (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES + (8 << 20);
+    size_t bytes = workers * a_worker + sizeof(struct worker) + spread_bytes(workers) + chunk_pool_bytes(CHUNKS) +
+                   capture_files_bytes(MBUFS) + (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
+    return bytes + bytes / 16 + (64 << 20);
+}
+
+static int worker_create(struct pipeline *pipeline, unsigned number, struct error *error)
+{
+    unsigned workers = pipeline->options->workers;
+    struct worker *worker = rte_zmalloc("worker", sizeof(*worker), 64);
+    if (worker == NULL)
+        return error_set(error, ENOMEM, "out of memory for worker %u", number);
+    pipeline->workers[number] = worker;
+    worker->number = number;
+    worker->all_tokens = pipeline->options->all_tokens;
+    worker->spread = pipeline->spread;
+    worker->outbox.all = &pipeline->outboxes;
+    worker->waiting_max = CHUNKS / 4 / workers;
+    int result = siphash_key_random(&worker->hash_key);
+    if (result != 0)
+        return error_set(error, -result, "no random numbers to be had from the system");
+    if (!pipeline->has_reader || number == workers)
+        worker->files = pipeline->files;
+    if (number == workers)
+        return 0; /* the reader only receives and decodes */
+
+    struct flow_table_options flows = flow_options(worker, workers);
+    worker->flows = flow_table_create(&flows);
+    struct stream_options stream = stream_options_of(worker, workers);
+    struct http_options http = http_options_of(worker, workers);
+    worker->stream = worker->flows != NULL ? stream_create(&stream) : NULL;
+    worker->http = worker->stream != NULL ? http_create(&http) : NULL;
+    worker->memory = verdict_memory_create(pipeline->keys);
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "outbox_%u", number);
+    worker->outbox.ring = rte_ring_create(name, OUTBOX_RECORDS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (worker->http == NULL || worker->memory == NULL || worker->outbox.ring == NULL)
+        return error_set(error, ENOMEM, "out of memory for worker %u", number);
+    worker->keys = pipeline->keys;
+    struct scan_options scan = {
+        .databases = pipeline->databases,
+        .flows = worker->flows,
+        .http = worker->http,
+        .chunks = pipeline->outboxes.chunks,
+        .captures_max = CAPTURES_MAX / workers,
+        .captures_chunks_max = CHUNKS / 2 / workers,
+        .counters = &worker->counters.live,
+        .handler = {.judge = worker_judge,
+                    .judge_opaque = worker_judge_opaque,
+                    .take = worker_take_token,
+                    .wait_for_chunks = worker_wait_for_chunks,
+                    .context = worker},
+    };
+    return scan_create(&scan, &worker->scan, error);
+}
+
+static bool input_is_live(const struct pipeline_options *options)
+{
+    for (unsigned i = 0; i < options->paths_count; i++) {
+        struct stat status;
+        bool known = strcmp(options->paths[i], "-") == 0 ? fstat(STDIN_FILENO, &status) == 0
+                                                         : stat(options->paths[i], &status) == 0;
+        if (known && !S_ISREG(status.st_mode))
+            return true;
+    }
+    return false;
+}
+
+static int build(struct pipeline *pipeline, struct error *error)
+{
+    const struct pipeline_options *options = pipeline->options;
+    unsigned workers = options->workers;
+    int result = capture_register_fields(error);
+    if (result == 0 && options->keys != NULL)
+        result = key_table_create(options->keys, workers + 1, &pipeline->keys, error);
+    if (result == 0)
+        result = scan_databases_create(&pipeline->databases, error);
+    if (result == 0)
+        result = capture_files_create(options->paths, options->paths_count, MBUFS, &pipeline->files, error);
+    if (result == 0 && pipeline->has_reader)
+        result = spread_create(workers, &pipeline->spread, error);
+    if (result == 0 && (pipeline->outboxes.chunks = chunk_pool_create("chunks", CHUNKS, error)) == NULL)
+        result = -ENOMEM;
+    struct alert_options alerts = {
+        .format = options->format,
+        .color = options->color,
+        .all_tokens = options->all_tokens,
+        .fd = options->output_fd,
+        .keys = pipeline->keys,
+        .folds_max = FOLDS_MAX,
+    };
+    if (result == 0)
+        result = alerts_create(&alerts, &pipeline->alerts, error);
+    for (unsigned i = 0; result == 0 && i < pipeline->threads; i++) {
+        result = worker_create(pipeline, i, error);
+        if (result == 0)
+            pipeline->workers[i]->live_input = input_is_live(options);
+    }
+    return result;
+}
+
+/*
+ * Only what lies outside EAL's memory: that goes as a whole with the process, and rte_free would write zeros over all
+ * of it, touched or not (a second of it, for tables that are nearly empty).
+ */
+static void dismantle(struct pipeline *pipeline)
+{
+    for (unsigned i = 0; i < pipeline->options->workers; i++)
+        if (pipeline->workers[i] != NULL) {
+            scan_close(pipeline->workers[i]->scan);
+            verdict_memory_destroy(pipeline->workers[i]->memory);
+        }
+    if (pipeline->alerts != NULL)
+        alerts_destroy(pipeline->alerts);
+    scan_databases_destroy(pipeline->databases);
+}
+
+/* The alert side. */
+
+/* Takes what is there of every worker's records. Returns how many. */
+static unsigned take_records(struct pipeline *pipeline, int *failure, struct error *error)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < pipeline->options->workers; i++) {
+        struct outbox *outbox = &pipeline->workers[i]->outbox;
+        struct chunk *records[32];
+        unsigned count = rte_ring_sc_dequeue_burst(outbox->ring, (void **)records, RTE_DIM(records), NULL);
+        for (unsigned j = 0; j < count; j++) {
+            int result = alerts_take(pipeline->alerts, records[j], *failure == 0 ? error : NULL);
+            if (result != 0 && *failure == 0) {
+                *failure = result;
+                pipeline_stop(); /* nobody hears: there is no use in going on */
+            }
+            chunk_give_back(pipeline->outboxes.chunks, records[j]);
+            outbox_released(outbox);
+        }
+        taken += count;
+    }
+    return taken;
+}
+
+static void alert_side_sleep(struct pipeline *pipeline)
+{
+    struct outboxes *all = &pipeline->outboxes;
+    uint32_t ticket = waiter_prepare(&all->alert_side);
+    bool work = __atomic_load_n(&all->workers_done, __ATOMIC_SEQ_CST) == pipeline->options->workers;
+    for (unsigned i = 0; i < pipeline->options->workers; i++)
+        work = work || !rte_ring_empty(pipeline->workers[i]->outbox.ring);
+    if (work) {
+        waiter_cancel(&all->alert_side);
+        return;
+    }
+    if (pipeline->keys != NULL)
+        key_table_reader_offline(pipeline->keys, pipeline->options->workers);
+    if (pipeline_stopping) {
+        /* The source may have gone into read() right before the signal that stopped us: knock until it is out. */
+        waiter_cancel(&all->alert_side);
+        if (pipeline->source_running)
+            pthread_kill(pipeline->source_thread, SIGURG);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    } else {
+        waiter_sleep(&all->alert_side, ticket);
+    }
+    if (pipeline->keys != NULL)
+        key_table_reader_online(pipeline->keys, pipeline->options->workers);
+}
+
+static int alert_side_run(struct pipeline *pipeline, struct error *error)
+{
+    int failure = 0;
+    unsigned workers = pipeline->options->workers;
+    if (pipeline->keys != NULL)
+        key_table_reader_online(pipeline->keys, workers);
+    for (;;) {
+        bool done = __atomic_load_n(&pipeline->outboxes.workers_done, __ATOMIC_SEQ_CST) == workers;
+        unsigned taken = take_records(pipeline, &failure, error);
+        if (pipeline->keys != NULL)
+            key_table_reader_quiescent(pipeline->keys, workers);
+        if (taken > 0)
+            continue;
+        if (done)
+            break;
+        int result = failure == 0 ? alerts_flush(pipeline->alerts, error) : 0;
+        if (result != 0) {
+            failure = result;
+            pipeline_stop();
+        }
+        alert_side_sleep(pipeline);
+    }
+    if (failure == 0)
+        failure = alerts_finish(pipeline->alerts, error);
+    if (pipeline->keys != NULL)
+        key_table_reader_offline(pipeline->keys, workers);
+    return failure;
+}
+
+/* Threads. */
+
+static int source_main(void *argument)
+{
+    struct worker *worker = argument;
+    running->source_thread = pthread_self();
+    running->source_running = true;
+    int result = running->has_reader ? reader_run(worker) : worker_run(worker);
+    running->source_running = false;
+    return result;
+}
+
+static void wake_only(int signal)
+{
+    (void)signal; /* its arrival ends a read() with EINTR */
+}
+
+static int launch(struct pipeline *pipeline, struct error *error)
+{
+    struct sigaction action = {.sa_handler = wake_only};
+    sigaction(SIGURG, &action, NULL);
+    running = pipeline;
+    unsigned lcore = rte_get_next_lcore(-1U, 1, 0), i = 0;
+    for (; i < pipeline->threads && lcore < RTE_MAX_LCORE; i++, lcore = rte_get_next_lcore(lcore, 1, 0)) {
+        struct worker *worker = pipeline->workers[i];
+        if (rte_eal_remote_launch(worker->files != NULL ? source_main : worker_run, worker, lcore) != 0)
+            break;
+    }
+    return i == pipeline->threads ? 0 : error_set(error, EAGAIN, "cannot start %u threads", pipeline->threads);
+}
+
+static void collect(struct pipeline *pipeline, struct pipeline_result *result)
+{
+    result->law_holds = true;
+    for (unsigned i = 0; i < pipeline->threads; i++) {
+        struct counter_values values;
+        counters_read(&pipeline->workers[i]->counters, &values);
+        result->law_holds = result->law_holds && counters_law_holds(&values) && values.held == 0;
+        counters_add(&result->totals, &values);
+    }
+    capture_files_summary(pipeline->files, &result->files);
+    result->alerts = *alerts_counters(pipeline->alerts);
+    result->law_holds = result->law_holds && result->totals.received == result->files.packets;
+    result->interrupted = pipeline_stopping;
+}
+
+int pipeline_run(const struct pipeline_options *options, struct pipeline_result *result, struct error *error)
+{
+    struct pipeline pipeline = {.options = options, .has_reader = options->workers > 1};
+    pipeline.threads = options->workers + (pipeline.has_reader ? 1 : 0);
+    memset(result, 0, sizeof(*result));
+    int status = eal_start(memory_needed(options), pipeline.threads + 1, error);
+    if (status != 0)
+        return status;
+    status = build(&pipeline, error);
+    if (status == 0)
+        status = launch(&pipeline, error);
+    if (status == 0) {
+        status = alert_side_run(&pipeline, error);
+        rte_eal_mp_wait_lcore();
+        collect(&pipeline, result);
+    }
+    dismantle(&pipeline);
+    eal_stop();
+    return status;
+}

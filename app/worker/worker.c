@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * THE page: one burst, as a straight line from receive to records. All of it runs on one worker, to completion; nothing
+ * is locked or allocated. What a token leads to is in sightings.c.
+ */
+#include <errno.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+#include "worker_state.h"
+
+/* Fills the burst from the capture. False at its end. */
+static bool receive_from_files(struct worker *worker, struct burst *burst)
+{
+    while (!pipeline_stopping) {
+        int count = capture_files_receive(worker->files, burst->mbufs, BURST_MAX);
+        if (count > 0) {
+            burst->count = (unsigned)count;
+            return true;
+        }
+        if (count == -EAGAIN && worker->spread != NULL)
+            spread_wait_for_release(worker->spread);
+        else if (count != -EINTR && count != -EAGAIN)
+            return false;
+    }
+    return false;
+}
+
+static void worker_goes_to_sleep(void *context)
+{
+    struct worker *worker = context;
+    if (worker->keys != NULL)
+        key_table_reader_offline(worker->keys, worker->number);
+}
+
+static bool receive(struct worker *worker, struct burst *burst)
+{
+    if (worker->files != NULL)
+        return receive_from_files(worker, burst);
+    burst->count = spread_take(worker->spread, worker->number, burst->mbufs, worker_goes_to_sleep, worker);
+    return burst->count > 0;
+}
+
+/* Notes the packets' times, and has the mbufs, then the headers, fetched across the burst: they may come from another
+ * core's cache (two workers: a tenth of the whole). */
+static void stamp(struct worker *worker, struct burst *burst)
+{
+    for (unsigned i = 0; i < burst->count; i++) {
+        rte_prefetch0(burst->mbufs[i]);
+        rte_prefetch0(capture_wire_length(burst->mbufs[i]));
+    }
+    for (unsigned i = 0; i < burst->count; i++) {
+        rte_prefetch0(rte_pktmbuf_mtod(burst->mbufs[i], void *));
+        burst->outcomes[i] = OUTCOME_PENDING;
+        burst->time_ns[i] = *capture_time_ns(burst->mbufs[i]);
+    }
+    /* Not the latest time ever seen: files may be given in any order, and each is in its own time. */
+    worker->now_ns = burst->time_ns[burst->count - 1];
+}
+
+/* New bytes in order: a client's are kept for context, all are scanned. */
+static void inspect_run(struct worker *worker, const struct stream_run *run)
+{
+    struct flow *flow = run->flow;
+    bool spoke_one = (flow->flags & FLOW_LAST_SPOKE_ONE) != 0, is_one = run->direction == 1;
+    bool turn = spoke_one != is_one;
+    flow->flags = (uint8_t)((flow->flags & ~FLOW_LAST_SPOKE_ONE) | (is_one ? FLOW_LAST_SPOKE_ONE : 0));
+    bool from_server = (flow->flags & FLOW_CLIENT_KNOWN) != 0 && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != is_one;
+    if (from_server) {
+        scan_run(worker->scan, run);
+        return;
+    }
+    if (run->after_gap) {
+        scan_cut(worker->scan, flow, run->direction, run->time_ns);
+        worker_send_waiting(worker, flow, run->direction);
+        http_forget(worker->http, flow, run->direction);
+        turn = false; /* what the client began with is missing: this is no request's beginning */
+    }
+    struct stream_run piece = *run;
+    for (uint32_t done = 0; done < run->length; done += piece.length) {
+        piece.bytes = run->bytes + done;
+        piece.position = run->position + done;
+        piece.length = http_piece(worker->http, flow, run->direction, piece.position, run->length - done);
+        http_keep(worker->http, flow, run->direction, piece.bytes, piece.length, piece.position, turn);
+        if (worker->waiting > 0)
+            worker_look_at_waiting(worker, &piece);
+        scan_run(worker->scan, &piece);
+        http_shed(worker->http, flow, run->direction);
+        piece.after_gap = false;
+        turn = false;
+    }
+}
+
+static void inspect_runs(struct worker *worker)
+{
+    struct stream_run run;
+    while (stream_next_run(worker->stream, &run))
+        inspect_run(worker, &run);
+}
+
+/* Everything of a connection that was waiting for more of it. */
+static void conclude_flow(struct worker *worker, struct flow *flow)
+{
+    stream_finish(worker->stream, flow);
+    inspect_runs(worker);
+    scan_end(worker->scan, flow, worker->now_ns);
+    for (unsigned direction = 0; direction < 2; direction++) {
+        worker_send_waiting(worker, flow, direction);
+        http_forget(worker->http, flow, direction);
+    }
+}
+
+void worker_end_flow(void *context, struct flow *flow)
+{
+    struct worker *worker = context;
+    conclude_flow(worker, flow);
+    if (flow->flags & FLOW_SIGHTED)
+        worker_send_flow_end(worker, flow);
+}
+
+/* The payload in one piece: nearly always where it lies. */
+static const uint8_t *payload_of(struct worker *worker, struct rte_mbuf *mbuf, const struct segment *segment)
+{
+    if (segment->payload_length == 0)
+        return NULL;
+    return rte_pktmbuf_read(mbuf, segment->payload_offset, segment->payload_length, worker->linear);
+}
+
+/* Payload is new to the cache, and scanning it waits for every line: two packets ahead all of it is asked for. */
+static void prefetch_payload(const struct burst *burst, unsigned i)
+{
+    if (i >= burst->count || burst->outcomes[i] != OUTCOME_PENDING)
+        return;
+    const struct segment *segment = &burst->segments[i];
+    const uint8_t *payload = rte_pktmbuf_mtod_offset(burst->mbufs[i], const uint8_t *, segment->payload_offset);
+    uint32_t length = segment->payload_length < 2048 ? segment->payload_length : 2048;
+    for (uint32_t at = 0; at < length; at += 64)
+        rte_prefetch0(payload + at);
+}
+
+static void inspect_segment(struct worker *worker, struct burst *burst, unsigned i)
+{
+    const struct segment *segment = &burst->segments[i];
+    struct flow *flow = burst->flows[i];
+    unsigned direction = burst->directions[i];
+    flow_begin_segment(worker->flows, flow, direction, segment, burst->time_ns[i], burst->mbufs[i]->port);
+    stream_accept(worker->stream, flow, direction, segment, payload_of(worker, burst->mbufs[i], segment),
+                  burst->time_ns[i]);
+    inspect_runs(worker);
+    /* Both ends have said all: nothing is to come, and the record alone stays, for what is sent again. */
+    if ((flow->directions[0].flags & flow->directions[1].flags & DIRECTION_FINISHED) != 0) {
+        conclude_flow(worker, flow);
+        for (unsigned d = 0; d < 2; d++)
+            flow_extra_release(worker->flows, &flow->directions[d]);
+    }
+    burst->outcomes[i] = segment->payload_length > 0 ? OUTCOME_INSPECTED : OUTCOME_NO_PAYLOAD;
+}
+
+/* The law: each packet and byte in one outcome. */
+static void account_burst(struct counters *counters, const struct burst *burst)
+{
+    struct counter_values *live = &counters->live;
+    live->received += burst->count;
+    for (unsigned i = 0; i < burst->count; i++) {
+        live->outcomes[burst->outcomes[i]]++;
+        if (burst->outcomes[i] == OUTCOME_FLOW_TABLE_FULL) {
+            live->payload += burst->segments[i].payload_length;
+            live->bytes[BYTES_NO_FLOW] += burst->segments[i].payload_length;
+        }
+    }
+    counters_publish(counters);
+}
+
+static void keep_house(struct worker *worker)
+{
+    flow_table_keep_house(worker->flows, worker->now_ns);
+    /* By other connections' time, so only where somebody waits: a file's holes are judged by their own connection's,
+     * and the same for any number of workers. */
+    if (worker->live_input) {
+        stream_keep_house(worker->stream, worker->now_ns);
+        inspect_runs(worker);
+    }
+    worker_send_time(worker);
+    if (worker->keys != NULL)
+        key_table_reader_quiescent(worker->keys, worker->number);
+}
+
+int worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    struct burst *burst = &worker->burst;
+    if (worker->keys != NULL)
+        key_table_reader_online(worker->keys, worker->number);
+
+    while (receive(worker, burst)) {
+        if (worker->keys != NULL)
+            key_table_reader_online(worker->keys, worker->number);
+        stamp(worker, burst);
+        packet_decode(burst, &worker->hash_key);
+        flow_look_up(worker->flows, burst);
+        prefetch_payload(burst, 0);
+        prefetch_payload(burst, 1);
+        for (unsigned i = 0; i < burst->count; i++) {
+            prefetch_payload(burst, i + 2);
+            if (burst->outcomes[i] == OUTCOME_PENDING)
+                inspect_segment(worker, burst, i);
+        }
+        account_burst(&worker->counters, burst);
+        capture_release(burst->mbufs, burst->count);
+        if (worker->files == NULL)
+            spread_released(worker->spread);
+        keep_house(worker);
+    }
+
+    flow_table_end_all(worker->flows);
+    counters_publish(&worker->counters);
+    if (worker->keys != NULL)
+        key_table_reader_offline(worker->keys, worker->number);
+    __atomic_add_fetch(&worker->outbox.all->workers_done, 1, __ATOMIC_SEQ_CST);
+    waiter_wake(&worker->outbox.all->alert_side);
+    return 0;
+}
+
+/* The reader: receives, decodes, and hands over to the owners. What ends at once is its own to account for. */
+int reader_run(void *argument)
+{
+    struct worker *reader = argument;
+    struct burst *burst = &reader->burst;
+    while (receive_from_files(reader, burst)) {
+        stamp(reader, burst);
+        packet_decode(burst, &reader->hash_key);
+        spread_to_owners(reader->spread, burst, reader->live_input);
+        account_burst(&reader->counters, burst);
+        capture_release(burst->mbufs, burst->count);
+    }
+    spread_finish(reader->spread);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_SPREAD_H
+#define BEARERTAP_SPREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bearertap/error.h>
+#include <bearertap/packet.h>
+#include <bearertap/waiter.h>
+
+/*
+ * Which worker a packet belongs to: both directions of a connection to the same one, by the keyed symmetric hash, over
+ * a ring a worker. One thread gives, each worker takes from its own ring; order within a connection is kept. Both sides
+ * sleep when there is nothing to do (`read`).
+ */
+#define SPREAD_WORKERS_MAX 64
+
+struct spread;
+
+size_t spread_bytes(unsigned workers);
+int spread_create(unsigned workers, struct spread **spread, struct error *error);
+void spread_destroy(struct spread *spread);
+
+/*
+ * Hands the pending packets of a burst to their owners, waiting for room in their rings; those stay in the burst that
+ * ended in an outcome, and the burst is closed up around them. `at_once`: wakes owners for the last packet too, rather
+ * than when some have gathered.
+ */
+void spread_to_owners(struct spread *spread, struct burst *burst, bool at_once);
+
+/* Wakes whoever has packets waiting; before the giver waits for something itself. */
+void spread_wake(struct spread *spread);
+
+/* No more will come. */
+void spread_finish(struct spread *spread);
+
+/* Packets for this worker, up to BURST_MAX, waiting for at least one; 0: no more will come. `before_sleep` is called
+ * each time before the worker sleeps. */
+unsigned spread_take(struct spread *spread, unsigned worker, struct rte_mbuf **mbufs, void (*before_sleep)(void *),
+                     void *context);
+
+/* The giver waits until some owner has taken packets (so that buffers come back). */
+void spread_wait_for_release(struct spread *spread);
+/* An owner has released packets. */
+void spread_released(struct spread *spread);
+
+#endif

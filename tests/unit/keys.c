@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Key lists: what is taken, what is refused and how that is said. What names they make is in keys_table.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include <bearertap/keys.h>
+
+#include "keys_files.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void assert_taken(const char *content, size_t entries, size_t names)
+{
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    if (files_add(list, content, strlen(content), &error) != 0)
+        fail_msg("refused: %s\n%s", content, error.text);
+    assert_int_equal(key_list_entries(list), entries);
+    assert_int_equal(key_list_names(list), names);
+    key_list_destroy(list);
+}
+
+/* Refused, with an error that is the path and `expected`, and nothing added. */
+static void assert_bytes_refused(const void *content, size_t length, const char *expected)
+{
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    assert_int_equal(key_list_add_value(list, "before", &error), 0);
+    assert_true(files_add(list, content, length, &error) < 0);
+    if (strstr(error.text, expected) == NULL || strstr(error.text, files_path) == NULL)
+        fail_msg("the error is:\n%s\nand not:\n%s", error.text, expected);
+    assert_int_equal(key_list_entries(list), 1);
+    assert_int_equal(key_list_names(list), 1);
+    key_list_destroy(list);
+}
+
+static void assert_refused(const char *content, const char *expected)
+{
+    assert_bytes_refused(content, strlen(content), expected);
+}
+
+/* ---- JWK Sets ---- */
+
+static void sets_and_single_keys_are_taken(void **state)
+{
+    (void)state;
+    assert_taken("{\"keys\":[{\"kid\":\"a\"},{\"kid\":\"b\"}]}", 2, 2);
+    assert_taken("{\"kid\":\"a\"}", 1, 1);
+    assert_taken("\xef\xbb\xbf \r\n{\r\n\"keys\" : [ {\"kid\":\"a\"}\r\n,\t{\"kid\":\"b\"} ]\r\n}\r\n", 2, 2);
+    assert_taken(
+        "{\"a\":[1,{\"b\":[]}],\"c\":-1.5e3,\"d\":true,\"e\":\"]}\\\"\",\"keys\":[{\"kid\":\"a\"}],\"f\":null}", 1, 1);
+    assert_taken("{\"k\\u0065ys\":[{\"kid\":\"a\"}]}", 1, 1);
+    assert_taken("{\"keys\":[{\"kid\":\"}]\\\\\",\"x\":{\"y\":[\"[{\"]}}]}", 1, 1);
+}
+
+static void members_that_are_not_known_are_ignored(void **state)
+{
+    (void)state;
+    assert_taken("{\"kid\":\"a\",\"n1\":99999999999999999999999,\"use\":\"sig\",\"key_ops\":[\"verify\"],\"alg\":5,"
+                 "\"x\":{\"deep\":[[[[{}]]]]}}",
+                 1, 1);
+    assert_taken("{\"kid\":\"a\",\"kty\":\"AKP\",\"pub\":\"AAAA\"}", 1, 1);
+}
+
+static void an_entry_may_be_any_one_of_the_ways_to_name_a_key(void **state)
+{
+    (void)state;
+    assert_taken("{\"x5t\":\"1LTMzakihiRla_8z2BEJVXeWMqo\"}", 1, 1);
+    assert_taken("{\"x5t#S256\":\"Q-oCF945Bmo2Fk4hZV6O17LvqmfkFVAzg3raJt9rtZ4\"}", 1, 1);
+    assert_taken("{\"kty\":\"RSA\",\"kid\":\"a\"}", 1, 1);
+    assert_taken("{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ\"}", 1, 1);
+    assert_taken("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}", 1, 1);
+    assert_taken("{\"kid\":\"1LTMzakihiRla_8z2BEJVXeWMqo\",\"x5t\":\"1LTMzakihiRla_8z2BEJVXeWMqo\"}", 1, 2);
+}
+
+static void times_of_rfc_3339_are_taken_and_no_others(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "2023-07-11T00:00:00Z",      "2023-07-11t00:00:00z",        "2024-02-29T23:59:59.123456789Z",
+        "2000-02-29T00:00:00+00:00", "2023-07-11T00:00:00.5-23:59", "1990-12-31T23:59:60Z",
+        "1990-12-31T15:59:60-08:00", "0000-01-01T00:00:00-00:00",
+    };
+    static const char *const bad[] = {
+        "yesterday",
+        "2023-07-11",
+        "2023-07-11 00:00:00Z",
+        "2023-07-11T00:00:00",
+        "2023-13-11T00:00:00Z",
+        "2023-00-11T00:00:00Z",
+        "2023-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2023-04-31T00:00:00Z",
+        "2023-04-00T00:00:00Z",
+        "2023-07-11T24:00:00Z",
+        "2023-07-11T00:60:00Z",
+        "2023-07-11T00:00:61Z",
+        "2023-07-11T12:00:60Z",
+        "1990-12-31T23:59:60-08:00",
+        "2023-07-11T00:00:00.Z",
+        "2023-07-11T00:00:00+24:00",
+        "2023-07-11T00:00:00+01:60",
+        "2023-07-11T00:00:00+0100",
+        "2023-07-11T00:00:00Zx",
+        "23-07-11T00:00:00Z",
+        "2023-7-11T00:00:00Z",
+        "2023-07-11T00:00Z",
+        "2023-07-11T",
+        "2023-07-11T00:00:00.5",
+        "2023-07-1",
+        "2023-07-11T00:00:00+01",
+        "2023-07-11T00:00:0",
+    };
+    char content[128];
+    for (size_t i = 0; i < COUNT(good); i++) {
+        snprintf(content, sizeof(content), "{\"kid\":\"a\",\"revoked_at\":\"%s\"}", good[i]);
+        assert_taken(content, 1, 1);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        snprintf(content, sizeof(content), "{\"kid\":\"a\",\"revoked_at\":\"%s\"}", bad[i]);
+        assert_refused(content, "allowed is an RFC 3339 time");
+    }
+}
+
+static void a_wrong_member_is_told_with_its_line_and_what_is_allowed(void **state)
+{
+    (void)state;
+    static const char lines[] = "{\"keys\":[\n{\"kid\":\"a\"},\n{\"kid\":\"b\"},\n{\n  \"kid\":\n    \"revoked_at\",\n"
+                                "  \"x\": {\"revoked_at\": 1, \"y\": \"\\\"\"},\n  \"revoked_at\": \"yesterday\"\n}]}";
+    assert_refused(lines, ":8: key 3: member \"revoked_at\" is \"yesterday\"; allowed is an RFC 3339 time such as "
+                          "2023-07-11T00:00:00Z");
+    static const struct {
+        const char *content, *expected;
+    } cases[] = {
+        {"{\"kid\":1}", ":1: key 1: member \"kid\" is a number; allowed is a string"},
+        {"{\"kid\":null}", "member \"kid\" is null"},
+        {"{\"kid\":\"\"}", "member \"kid\" is empty"},
+        {"{\"kid\":{\"a\":1}}", "member \"kid\" is an object"},
+        {"{\"kid\":\"a\",\"severity\":\"bad\"}",
+         "member \"severity\" is \"bad\"; allowed is low, medium, high or critical"},
+        {"{\"kid\":\"a\",\"severity\":3}", "member \"severity\" is a number"},
+        {"{\"kid\":\"a\",\"revoked_at\":1688688000}", "member \"revoked_at\" is a number; allowed is an RFC 3339 time"},
+        {"{\"kid\":\"a\",\"reason\":[]}", "member \"reason\" is an array"},
+        {"{\"kid\":\"a\",\"issuer\":true}", "member \"issuer\" is true"},
+        {"{\"x5t\":\"abc\"}", "member \"x5t\" is \"abc\"; allowed is the certificate's SHA-1"},
+        {"{\"x5t\":\"Q-oCF945Bmo2Fk4hZV6O17LvqmfkFVAzg3raJt9rtZ4\"}", "member \"x5t\" is \"Q-oCF"},
+        {"{\"x5t#S256\":\"1LTMzakihiRla_8z2BEJVXeWMqo\"}", "member \"x5t#S256\" is \"1LTMz"},
+        {"{\"kid\":\"a\",\"x5c\":\"MII\"}", "member \"x5c\" is \"MII\"; allowed is an array"},
+        {"{\"kid\":\"a\",\"x5c\":[]}", "member \"x5c\" is an empty array"},
+        {"{\"kid\":\"a\",\"x5c\":[5]}", "member \"x5c\" is an array of something else"},
+        {"{\"kid\":\"a\",\"x5c\":[\"!\"]}", "is not base64"},
+        {"{\"kid\":\"a\",\"x5c\":[\"AAAA\"]}", "is no X.509 certificate"},
+        {"{\"kid\":\"a\",\"kty\":\"RSA\",\"n\":\"AAAA\"}", "member \"e\" is missing"},
+        {"{\"kid\":\"a\",\"kty\":\"EC\",\"x\":\"AAAA\",\"y\":\"AAAA\"}", "member \"crv\" is missing"},
+        {"{\"kid\":\"a\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}",
+         "member \"x\" is of 3 bytes; allowed is what this crv has, 32"},
+        {"{\"kid\":\"a\",\"kty\":\"EC\",\"crv\":\"P\\\"6\",\"x\":\"AAAA\",\"y\":\"AAAA\"}",
+         "member \"crv\" is \"P\"6\""},
+        {"{\"kid\":\"a\",\"n\":\"AAAA\",\"e\":\"AQAB\"}", "member \"kty\" is missing"},
+        {"{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\",\"d\":\"AAAA\"}",
+         "member \"d\" is there, which makes it a private key; allowed is the public half only"},
+        {"{\"kty\":\"oct\",\"k\":\"AAAA=\"}", "member \"k\" is something else; allowed is a number in base64url"},
+        {"{\"kty\":\"RSA\"}", "key 1: has nothing to find it by; allowed are kid, x5t"},
+        {"{}", "has nothing to find it by"},
+        {"{\"kid\":\"a\",\"kid\":\"b\"}", "member \"kid\" is there twice; allowed is once"},
+        {"{\"kid\":\"a\\u0000b\"}", "not JSON"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_refused(cases[i].content, cases[i].expected);
+}
+
+static void text_that_is_no_set_is_told_with_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *expected;
+    } cases[] = {
+        {"{\"keys\":[]}", "holds no key"},
+        {"{\"keys\":{}}", ":1: found \"{\"; allowed is an array of keys"},
+        {"{\"keys\":[\"a\"]}", ":1: key 1: found \"\"\"; allowed is an object"},
+        {"{\"keys\":[{\"kid\":\"a\"},\n]}", ":2: key 2: found \"]\"; allowed is an object"},
+        {"{\"keys\":[{\"kid\":\"a\"}\n{\"kid\":\"b\"}]}", ":2: key 1: found \"{\"; allowed is a comma or ]"},
+        {"{\"keys\":[{\"kid\":\"a\"},\n{\"kid\":\"b", ":2: key 2: the file ends here"},
+        {"{\"keys\":[{\"kid\":\"a\"},\n{\"kid\":", ":2: key 2: the file ends here"},
+        {"{\"keys\":[{\"kid\":\"a\"}", "key 1: the file ends here; allowed is a comma or ]"},
+        {"{\"keys\":[{\"kid\":\"a\"}]", ":1: the file ends here; allowed is a comma or }"},
+        {"{\"keys\":[{\"kid\":\"a\"}],\"keys\":[{\"kid\":\"b\"}]}", "a second member \"keys\""},
+        {"{\"keys\":[{\"kid\":\"a\"}]}\n\n{\"keys\":[]}", ":3: found \"{\"; allowed is nothing after the object"},
+        {"{\"kid\":\"a\"}\n{\"kid\":\"b\"}\n", ":2: found \"{\"; allowed is nothing after the object"},
+        {"{\"keys\":[{\"kid\":\"a\"]]}", ":1: key 1: not JSON"},
+        {"{\"keys\":[\n{\"kid\":\n'a'}]}", ":3: key 1: not JSON"},
+        {"{\"keys\":[{\"kid\":\"\xff\"}]}", "key 1: not JSON"},
+        {"{\"kid\" \"a\"}", "found \"\"\"; allowed is a colon"},
+        {"{\"kid\":}", "found \"}\"; allowed is a JSON value"},
+        {"[{\"kid\":\"a\"}]", ":1: found \"[\"; allowed is a JWK Set"},
+        {"{", "the file ends here; allowed is a member's name"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_refused(cases[i].content, cases[i].expected);
+}
+
+static void an_error_shows_64_characters_at_most_and_no_control_bytes(void **state)
+{
+    (void)state;
+    assert_refused("{\"kid\":\"a\",\"severity\":\"a\\u001b[31m\\u00e9\\n\"}",
+                   "is \"a\\x1b[31m\\xc3\\xa9\\x0a\"; allowed");
+    char content[256] = "{\"kid\":\"a\",\"severity\":\"", expected[256] = "is \"";
+    memset(content + strlen(content), 'x', 100);
+    strcat(content, "\"}");
+    memset(expected + strlen(expected), 'x', 64);
+    strcat(expected, "...\"; allowed");
+    assert_refused(content, expected);
+}
+
+static void an_error_does_not_show_secrets(void **state)
+{
+    (void)state;
+    static const char *const contents[] = {
+        "{\"kty\":\"oct\",\"k\":\"SECRET!\"}",
+        "{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\",\"d\":\"SECRET\"}",
+        "{\"kid\":SECRET}",
+        "eyJhbGciOiJSUzI1NiJ9.SECRET.SECRET",
+        "Authorization: Bearer SECRET",
+    };
+    for (size_t i = 0; i < COUNT(contents); i++) {
+        struct key_list *list = files_new_list();
+        struct error error = {""};
+        assert_true(files_add(list, contents[i], strlen(contents[i]), &error) < 0);
+        assert_true(strlen(error.text) > 0);
+        assert_null(strstr(error.text, "SECRET"));
+        key_list_destroy(list);
+    }
+}
+
+static void nesting_and_length_of_a_key_are_bounded(void **state)
+{
+    (void)state;
+    static char content[2 * 1024 * 1024 + 64];
+    size_t length = (size_t)sprintf(content, "{\"keys\":[\n{\"kid\":\"a\",\"x\":");
+    memset(content + length, '[', 1000000);
+    content[length + 1000000] = '\0';
+    assert_refused(content, ":2: objects and arrays nested 65 deep; allowed are 64");
+
+    length = (size_t)sprintf(content, "{\"keys\":[\n{\"kid\":\"a\",\"x\":\"");
+    memset(content + length, 'x', 2 * 1024 * 1024);
+    content[length + 2 * 1024 * 1024] = '\0';
+    assert_refused(content, ":2: a key is longer than the 1048576 bytes that are allowed");
+
+    length = (size_t)sprintf(content, "{\"x\":\"");
+    memset(content + length, 'x', 2 * 1024 * 1024);
+    content[length + 2 * 1024 * 1024] = '\0';
+    assert_refused(content, ":1: what stands before the member \"keys\" is longer");
+
+    length = (size_t)sprintf(content, "{\"kid\":\"");
+    memset(content + length, 'x', 4097);
+    strcpy(content + length + 4097, "\"}");
+    assert_refused(content, "member \"kid\" is longer than 4,096 bytes");
+}
+
+/* Longer than the reader's window, so that keys lie across its edges; the error is in the very last line. */
+static void lines_are_counted_right_to_the_end_of_a_long_set(void **state)
+{
+    (void)state;
+    FILE *file;
+    char *content;
+    size_t length;
+    file = open_memstream(&content, &length);
+    fprintf(file, "{\"keys\":[");
+    for (unsigned i = 0; i < 40000; i++)
+        fprintf(file, "\n{\"kid\":\"key-%u\",\"reason\":\"a reason that makes it longer %0*u\"},", i, (int)(i % 61), i);
+    fprintf(file, "\n{\"kid\":\"last\"}\n]}");
+    fclose(file);
+    assert_true(length > 3 * 1024 * 1024);
+    assert_taken(content, 40001, 40001);
+    char *last = strstr(content, "\"last\"");
+    memcpy(last, "[     ", 6);
+    last[5] = ']';
+    assert_refused(content, ":40002: key 40001: member \"kid\" is an array");
+    free(content);
+}
+
+/* ---- text ---- */
+
+static void text_is_one_key_id_a_line(void **state)
+{
+    (void)state;
+    assert_taken("a\nb\n", 2, 2);
+    assert_taken("a", 1, 1);
+    assert_taken("\xef\xbb\xbf# head\r\n\r\n  a  \r\n\tb # why\r\nc#d\t#e\r\n   # f\r\n#", 3, 3);
+    assert_taken("sch\xc3\xbcssel\n", 1, 1);
+    assert_taken("d4b4cccda9228624656bff33d8110955779632aa\n", 1, 2);
+}
+
+static void text_that_cannot_be_key_ids_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *expected;
+    } cases[] = {
+        {"a\n\nkey one\n", ":3: white space inside a key id"},
+        {"a\tb\n", ":1: white space inside a key id"},
+        {"a\n\x01\n", ":2: the key id holds a control byte"},
+        {"a\rb\n", ":1: the key id holds a control byte"},
+        {"a\n\xff\xfe\n", ":2: the key id is not UTF-8"},
+        {"a\neyJhbGciOiJIUzI1NiJ9.e30.c2ln\n", ":2: the key id looks like a whole token"},
+        {"# nothing\n\n", "holds no key"},
+        {"", "is empty"},
+        {"\xef\xbb\xbf", "holds no key"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_refused(cases[i].content, cases[i].expected);
+    assert_bytes_refused("a\nb\0c\n", 6, ":2: the key id holds a control byte");
+}
+
+static void lines_are_bounded(void **state)
+{
+    (void)state;
+    static char content[3 * 1024 * 1024];
+    const size_t length = sizeof(content) - 1;
+    memset(content, 'x', length);
+    memcpy(content, "a\n", 2);
+    content[length] = '\0';
+    assert_refused(content, ":2: a line is longer than the 1048576 bytes that are allowed");
+    content[4100] = '\0';
+    assert_refused(content, ":2: the key id is too long");
+    content[2 + 4096] = '\0';
+    assert_taken(content, 2, 2);
+}
+
+/* ---- what is no list ---- */
+
+static void files_of_other_kinds_are_named(void **state)
+{
+    (void)state;
+    assert_bytes_refused("\xff\xfe{\0}\0", 6, "is UTF-16 text; allowed is UTF-8");
+    assert_bytes_refused("\xfe\xff\0{\0}", 6, "is UTF-16 text; allowed is UTF-8");
+    assert_bytes_refused("{\0\"\0", 4, "is UTF-16 text");
+    assert_bytes_refused("\x1f\x8b\x08\0", 4, "is compressed");
+    assert_bytes_refused("\x30\x82\x01\x02", 4, "is DER; allowed is PEM");
+    assert_bytes_refused("\x7f"
+                         "ELF\x02\x01\x01\0\0\0",
+                         10, ":1: the key id holds a control byte");
+}
+
+static void what_cannot_be_read_is_named(void **state)
+{
+    (void)state;
+    struct key_list *list = files_new_list();
+    struct error error;
+    assert_int_equal(key_list_add_file(list, "/nonexistent/keys.json", &error), -ENOENT);
+    assert_string_equal(error.text, "cannot open key list /nonexistent/keys.json: No such file or directory");
+    assert_int_equal(key_list_add_file(list, "/tmp", &error), -EISDIR);
+    assert_non_null(strstr(error.text, "/tmp is a directory; allowed is a file"));
+    assert_int_equal(key_list_add_file(list, "/proc/self/mem", &error), -EIO);
+    assert_non_null(strstr(error.text, "cannot read key list /proc/self/mem: "));
+    key_list_destroy(list);
+}
+
+static void a_list_of_more_than_a_gibibyte_is_refused(void **state)
+{
+    (void)state;
+    struct key_list *list = files_new_list();
+    struct error error;
+    const char *path = files_write("a", 1);
+    assert_int_equal(truncate(path, (1L << 30) + 1), 0); /* a hole: no disk is used */
+    assert_int_equal(key_list_add_file(list, path, &error), -EFBIG);
+    assert_non_null(strstr(error.text, "is of 1073741825 bytes; allowed are 1073741824 at most"));
+    files_remove();
+    key_list_destroy(list);
+}
+
+static void a_list_may_come_through_a_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    char path[32];
+    struct error error = {""};
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "a\nb\n", 4), 4);
+    close(ends[1]);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    struct key_list *list = files_new_list();
+    assert_int_equal(key_list_add_file(list, path, &error), 0);
+    assert_int_equal(key_list_entries(list), 2);
+    key_list_destroy(list);
+    close(ends[0]);
+}
+
+/* ---- PEM ---- */
+
+static void pem_blocks_are_counted(void **state)
+{
+    (void)state;
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    if (key_list_add_file(list, "tests/unit/data/keys/certificates.pem", &error) != 0)
+        fail_msg("%s", error.text);
+    assert_int_equal(key_list_entries(list), 5);
+    assert_int_equal(key_list_names(list), 15);
+    assert_int_equal(key_list_add_file(list, "tests/unit/data/keys/public-keys.pem", &error), 0);
+    assert_int_equal(key_list_entries(list), 11);
+    assert_int_equal(key_list_names(list), 21);
+    key_list_destroy(list);
+}
+
+static void wrong_pem_is_told_with_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *expected;
+    } cases[] = {
+        {"text\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+         ":2: a private key; give the public half only"},
+        {"-----BEGIN RSA PRIVATE KEY-----\n", ":1: a private key"},
+        {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", ":1: a private key"},
+        {"-----BEGIN X509 CRL-----\n", ":1: a PEM block \"X509 CRL\"; allowed are CERTIFICATE"},
+        {"-----BEGIN CERTIFICATE-----\nAAAA\n",
+         ":1: the PEM block has no end; allowed is a line -----END CERTIFICATE-----"},
+        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END PUBLIC KEY-----\n",
+         ":3: the PEM block of line 1 ends as another"},
+        {"-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n",
+         ":2: a PEM block begins inside the one of line 1"},
+        {"\n-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+         ":2: the CERTIFICATE block holds something that is not base64"},
+        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+         ":1: the CERTIFICATE block does not hold what is allowed there: an X.509"},
+        {"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+         ":1: the PUBLIC KEY block does not hold what is allowed"},
+        {"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "is not base64"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_refused(cases[i].content, cases[i].expected);
+}
+
+/* ---- the rest ---- */
+
+/* What is hashed must be the certificate and nothing more. */
+static void bytes_behind_a_certificate_are_refused(void **state)
+{
+    (void)state;
+    static char file[8192], content[8192];
+    FILE *pem = fopen("tests/unit/data/keys/certificates.pem", "r"); /* the first, of RSA, has no padding */
+    assert_non_null(pem);
+    file[fread(file, 1, sizeof(file) - 1, pem)] = '\0';
+    fclose(pem);
+    char *start = strstr(file, "-----BEGIN CERTIFICATE-----\n"), *end = strstr(file, "-----END CERTIFICATE-----");
+    assert_true(start != NULL && end != NULL);
+    *end = '\0';
+    snprintf(content, sizeof(content), "%s-----END CERTIFICATE-----\n", start);
+    assert_taken(content, 1, 3);
+    snprintf(content, sizeof(content), "%sAAAA\n-----END CERTIFICATE-----\n", start);
+    assert_refused(content, ":1: the CERTIFICATE block does not hold what is allowed there");
+}
+
+static void a_value_of_the_command_line_is_a_key_id(void **state)
+{
+    (void)state;
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    assert_int_equal(key_list_add_value(list, "key one", &error), 0);
+    assert_int_equal(key_list_add_value(list, "D4:B4:CC:CD:A9:22:86:24:65:6B:FF:33:D8:11:09:55:77:96:32:AA", &error),
+                     0);
+    assert_int_equal(key_list_entries(list), 2);
+    assert_int_equal(key_list_names(list), 3);
+    static const char *const bad[] = {"", " a", "a ", "a\n", "\xff", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        error.text[0] = '\0';
+        assert_int_equal(key_list_add_value(list, bad[i], &error), -EINVAL);
+        assert_int_equal(strncmp(error.text, "-k id: the key id ", 18), 0);
+    }
+    assert_int_equal(key_list_entries(list), 2);
+    key_list_destroy(list);
+}
+
+static void thumbprints_are_read_in_every_spelling(void **state)
+{
+    (void)state;
+    static const uint8_t sha1[20] = {0xd4, 0xb4, 0xcc, 0xcd, 0xa9, 0x22, 0x86, 0x24, 0x65, 0x6b,
+                                     0xff, 0x33, 0xd8, 0x11, 0x09, 0x55, 0x77, 0x96, 0x32, 0xaa};
+    static const char *const of_sha1[] = {
+        "d4b4cccda9228624656bff33d8110955779632aa",
+        "D4B4CCCDA9228624656BFF33D8110955779632AA",
+        "d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:aa",
+        "D4:B4:CC:CD:A9:22:86:24:65:6B:FF:33:D8:11:09:55:77:96:32:aa",
+        "1LTMzakihiRla_8z2BEJVXeWMqo",
+        "1LTMzakihiRla_8z2BEJVXeWMqo=",
+        "1LTMzakihiRla/8z2BEJVXeWMqo=",
+        "1LTMzakihiRla/8z2BEJVXeWMqo",
+    };
+    static const char *const of_sha256[] = {
+        /* 00 01 ... 1f, by python's base64 and hex */
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13:14:15:16:17:18:19:1a:1b:1c:1d:1e:1f",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    };
+    uint8_t thumbprint[32];
+    for (size_t i = 0; i < COUNT(of_sha1); i++) {
+        assert_int_equal(key_text_to_thumbprint((const uint8_t *)of_sha1[i], strlen(of_sha1[i]), thumbprint), 20);
+        assert_memory_equal(thumbprint, sha1, 20);
+    }
+    for (size_t i = 0; i < COUNT(of_sha256); i++) {
+        assert_int_equal(key_text_to_thumbprint((const uint8_t *)of_sha256[i], strlen(of_sha256[i]), thumbprint), 32);
+        for (uint8_t byte = 0; byte < 32; byte++)
+            assert_int_equal(thumbprint[byte], byte);
+    }
+}
+
+static void text_that_only_resembles_a_thumbprint_is_none(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "d4b4cccda9228624656bff33d8110955779632a",
+        "d4b4cccda9228624656bff33d8110955779632aaa",
+        "d4b4cccda9228624656bff33d8110955779632ag",
+        "d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32-aa",
+        "d4b:4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:aa",
+        "d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:a:",
+        "1LTMzakihiRla_8z2BEJVXeWMq",
+        "1LTMzakihiRla_8z2BEJVXeWMqoA",
+        "1LTMzakihiRla_8z2BEJVXeWMq==",
+        "=LTMzakihiRla_8z2BEJVXeWMqo=",
+        "1LTMzakihiRla_8z2BEJVXeWMq.",
+        "1LTMzakihiRla 8z2BEJVXeWMqo",
+        "1LTMzakihiRla_8z2BE=JVXeWMqo",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh==",
+        "6f1c2a4e-8f0b-4a53-9d0e-3f6b1f2d7c11",
+    };
+    uint8_t thumbprint[32];
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (key_text_to_thumbprint((const uint8_t *)texts[i], strlen(texts[i]), thumbprint) != 0)
+            fail_msg("taken: %s", texts[i]);
+    static const uint8_t zeros[4096];
+    for (size_t length = 0; length <= sizeof(zeros); length++)
+        assert_int_equal(key_text_to_thumbprint(zeros, length, thumbprint), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sets_and_single_keys_are_taken),
+        cmocka_unit_test(members_that_are_not_known_are_ignored),
+        cmocka_unit_test(an_entry_may_be_any_one_of_the_ways_to_name_a_key),
+        cmocka_unit_test(times_of_rfc_3339_are_taken_and_no_others),
+        cmocka_unit_test(a_wrong_member_is_told_with_its_line_and_what_is_allowed),
+        cmocka_unit_test(text_that_is_no_set_is_told_with_its_line),
+        cmocka_unit_test(an_error_shows_64_characters_at_most_and_no_control_bytes),
+        cmocka_unit_test(an_error_does_not_show_secrets),
+        cmocka_unit_test(nesting_and_length_of_a_key_are_bounded),
+        cmocka_unit_test(lines_are_counted_right_to_the_end_of_a_long_set),
+        cmocka_unit_test(text_is_one_key_id_a_line),
+        cmocka_unit_test(text_that_cannot_be_key_ids_is_refused),
+        cmocka_unit_test(lines_are_bounded),
+        cmocka_unit_test(files_of_other_kinds_are_named),
+        cmocka_unit_test(what_cannot_be_read_is_named),
+        cmocka_unit_test(a_list_of_more_than_a_gibibyte_is_refused),
+        cmocka_unit_test(a_list_may_come_through_a_pipe),
+        cmocka_unit_test(pem_blocks_are_counted),
+        cmocka_unit_test(wrong_pem_is_told_with_its_line),
+        cmocka_unit_test(bytes_behind_a_certificate_are_refused),
+        cmocka_unit_test(a_value_of_the_command_line_is_a_key_id),
+        cmocka_unit_test(thumbprints_are_read_in_every_spelling),
+        cmocka_unit_test(text_that_only_resembles_a_thumbprint_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

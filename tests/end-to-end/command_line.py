@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line's promises: statuses, help, versions, what is said where."""
+import re
+import time
+
+import harness
+from harness import bearertap, get, keys, scratch, test
+
+
+@test(each=[["read"], ["read", "--no-such-option", "x"], ["read", "-w", "0", "x"], ["read", "-w", "many", "x"],
+            ["read", "-f", "xml", "x"], ["read", "-k"], [], ["--no-such-option"]])
+def wrong_usage_is_status_2_and_says_why(arguments):
+    run = bearertap(*arguments, status=2)
+    assert run.errors and not run.stdout, run
+    if "xml" in arguments:
+        assert "ecs" in run.errors and "text" in run.errors, f"which formats there are: {run.errors}"
+
+
+@test
+def a_mistyped_command_is_told_which_was_probably_meant():
+    run = bearertap("raed", scratch("storm-0558.pcap"), status=2)
+    assert re.search(r"\bread\b", run.errors), run
+
+
+@test(each=[["--help"], ["read", "--help"], ["help"]])
+def help_goes_to_standard_output(arguments):
+    run = bearertap(*arguments, status=0)
+    assert "read" in run.text and len(run.text.splitlines()) > 5, run
+
+
+@test
+def the_help_of_read_names_every_option():
+    text = bearertap("read", "--help").text
+    for option in ("-k", "-w", "-f", "-q", "--tokens", "--fail-on-alert"):
+        assert option in text, f"{option} is not in\n{text}"
+
+
+@test
+def the_version_names_the_libraries():
+    text = bearertap("--version").text
+    for library in ("DPDK", "Hyperscan", "OpenSSL"):
+        assert re.search(rf"{library} v?\d+\.\d+", text), f"no version of {library} in\n{text}"
+
+
+@test
+def fail_on_alert_is_status_3_only_with_alerts():
+    bearertap("read", "--fail-on-alert", *keys(), scratch("storm-0558.pcap"), status=3)
+    bearertap("read", "--fail-on-alert", "-k", "id:nobody-has-this-key", scratch("storm-0558.pcap"), status=0)
+
+
+@test
+def quiet_leaves_the_summary_out():
+    run = bearertap("read", "-q", *keys(), scratch("storm-0558.pcap"))
+    assert run.stderr == b"" and run.stdout, run
+
+
+@test
+def without_keys_it_says_so_and_prints_the_summary():
+    run = bearertap("read", scratch("storm-0558.pcap"))
+    assert run.stdout == b"" and "-k" in run.errors and "packets" in run.errors, run
+
+
+@test
+def a_bad_key_list_is_refused_with_its_name():
+    with open(scratch("bad.json"), "w") as file:
+        file.write('{"keys": [\n {"kid": "a"},\n {"kid": 7}\n]}\n')
+    run = bearertap("read", "-k", scratch("bad.json"), scratch("storm-0558.pcap"), status=1)
+    assert "bad.json" in run.errors and "kid" in run.errors and not run.stdout, run
+    assert re.search(r"bad\.json:3\b|line 3\b", run.errors), f"not the line: {run.errors}"
+
+
+@test
+def a_missing_key_list_is_an_error():
+    run = bearertap("read", "-k", scratch("no-keys.json"), scratch("storm-0558.pcap"), status=1)
+    assert "no-keys.json" in run.errors, run
+
+
+@test
+def key_lists_add_up():
+    run = bearertap("read", "-f", "ecs", *keys(), "-k", "id:rsa-2025-a", scratch("storm-0558.pcap"))
+    kids = {get(line, "bearertap.token.kid") for line in run.lines}
+    assert kids == {"rsa-2025-a", "1LTMzakihiRla_8z2BEJVXeWMqo"}, kids
+
+
+@test
+def a_list_of_plain_names_and_comments_is_understood():
+    with open(scratch("names.txt"), "w") as file:
+        file.write("# what we know so far\nrsa-2025-a   # the everyday key\n\nec-2021-stolen\n")
+    run = bearertap("read", "-f", "ecs", "-k", scratch("names.txt"), scratch("storm-0558.pcap"))
+    assert {get(line, "bearertap.token.kid") for line in run.lines} == {"rsa-2025-a"}, run
+
+
+@test
+def it_starts_and_ends_within_0_4_seconds():
+    if harness.SANITIZED:
+        return  # the promise is the release build's
+    fastest = 9.0
+    for _ in range(5):
+        begin = time.monotonic()
+        bearertap("read", *keys(), scratch("storm-0558.pcap"))
+        fastest = min(fastest, time.monotonic() - begin)
+    assert fastest <= 0.4, f"{fastest:.2f} s"
+
+
+@test(each=["keys", "capture"])
+def a_token_given_by_mistake_is_not_repeated(where):
+    token = next(iter(harness.manifest("storm-0558.pcap")["tokens"].values()))
+    arguments = ["-k", token, scratch("storm-0558.pcap")] if where == "keys" else [token]
+    run = bearertap("read", *arguments, status=2)
+    assert "token" in run.errors and token[:20] not in run.errors, "the message repeats it"
+
+
+@test
+def a_limit_that_is_too_low_is_said_and_how_to_mend_it():
+    command = f"ulimit -n 20; exec {harness.BINARY} read {scratch('storm-0558.pcap')}"
+    done = harness.subprocess.run(["bash", "-c", command], capture_output=True, env=harness.environment(), check=False)
+    assert done.returncode == 1 and b"ulimit -n" in done.stderr, done
+
+
+@test
+def a_closed_standard_output_is_an_error_and_no_alert_goes_elsewhere():
+    command = f"exec {harness.BINARY} read {' '.join(keys())} {scratch('storm-0558.pcap')} >&- <&-"
+    done = harness.subprocess.run(["bash", "-c", command], capture_output=True, env=harness.environment(), check=False)
+    assert done.returncode == 1 and b"cannot write" in done.stderr, done

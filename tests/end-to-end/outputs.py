@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where lines go: pipes that close, disks that are full, terminals, signals."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import threading
+import time
+
+import harness
+from harness import (Run, alerts_of, bearertap, environment, finish, get, keys, read_bytes, scratch, sightings_in, start,
+                     test, wait_until)
+
+ESCAPE = b"\x1b"
+
+
+@test
+def head_ends_it_quietly():
+    """More than a pipe holds, to a reader that goes away after one line."""
+    files = [scratch("placements.pcap"), scratch("placements-ipv6.pcapng")] * 20
+    process = start("read", "-f", "ecs", "--tokens", *keys(), *files, stdin=subprocess.DEVNULL)
+    json.loads(process.stdout.readline())
+    process.stdout.close()
+    errors = process.stderr.read()
+    status = process.wait(timeout=harness.TIMEOUT_S)
+    assert status in (0, -signal.SIGPIPE), f"status {status}: {errors}"
+    assert b"roken pipe" not in errors and b"error" not in errors.lower(), errors
+
+
+@test
+def a_full_disk_is_an_error():
+    with open("/dev/full", "wb") as full:
+        run = bearertap("read", "-f", "ecs", *keys(), scratch("storm-0558.pcap"), status=1, stdout=full)
+    assert "No space left on device" in run.errors, run
+
+
+@test
+def a_closed_standard_output_is_an_error():
+    run = bearertap("read", "-f", "ecs", *keys(), scratch("storm-0558.pcap"), status=1,
+                    stdout=None, preexec_fn=lambda: os.close(1))
+    assert run.errors, run
+
+
+@test
+def the_format_is_json_where_standard_output_is_no_terminal():
+    run = bearertap("read", *keys(), scratch("storm-0558.pcap"))
+    assert run.lines, run
+
+
+def on_a_terminal(*arguments, env=None):
+    """What it writes to a terminal; stderr goes elsewhere."""
+    master, slave = pty.openpty()
+    process = start(*arguments, stdin=subprocess.DEVNULL, stdout=slave, env=env)
+    os.close(slave)
+    written = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # EIO: the last writer has closed it
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(master)
+    errors = process.stderr.read()
+    return Run(list(arguments), process.wait(timeout=harness.TIMEOUT_S), written, errors)
+
+
+@test
+def on_a_terminal_text_is_the_default_and_coloured():
+    run = on_a_terminal("read", *keys(), scratch("storm-0558.pcap"))
+    assert run.status == 0 and ESCAPE in run.stdout and b'"ecs"' not in run.stdout, run
+    lines = [line for line in run.stdout.splitlines() if line.strip()]
+    assert len(lines) == len(alerts_of("storm-0558.pcap").lines), f"one line an alert: {run}"
+
+
+@test
+def no_color_is_honoured():
+    run = on_a_terminal("read", *keys(), scratch("storm-0558.pcap"), env={"NO_COLOR": "1"})
+    assert run.stdout and ESCAPE not in run.stdout and ESCAPE not in run.stderr and b'"ecs"' not in run.stdout, run
+
+
+@test(each=["text", "ecs"])
+def no_escape_goes_into_a_pipe(form):
+    run = bearertap("read", "-f", form, *keys(), scratch("storm-0558.pcap"))
+    assert run.stdout and ESCAPE not in run.stdout + run.stderr, run
+
+
+@test
+def a_text_line_says_who_and_what():
+    run = bearertap("read", "-f", "text", *keys(), scratch("storm-0558.pcap"))
+    lines = run.text.splitlines()
+    assert len(lines) == len(alerts_of("storm-0558.pcap").lines), run
+    for line in lines:
+        for word in ("192.0.2.7", "192.0.2.80", "1LTMzakihiRla_8z2BEJVXeWMqo", "outlook.agency.example"):
+            assert word in line, f"{word} is not in: {line}"
+
+
+@test
+def control_characters_from_the_wire_do_not_reach_a_terminal():
+    """An escape sequence in a path must not speak to the analyst's terminal."""
+    from harness import Pcap
+
+    packets = []
+    for s, us, wire, data in Pcap(scratch("storm-0558.pcap")).packets:
+        packets.append((s, us, wire, data.replace(b"/api/v2.0/me/messages", b"/\x1b[2J\x07\x9b31m\x00\xff\xfe-messages")))
+    path = Pcap(packets=packets).write(scratch("escapes.pcap"))
+    run = bearertap("read", "-f", "text", *keys(), path)
+    assert run.stdout and not any(byte < 32 and byte != 10 or byte == 127 for byte in run.stdout + run.stderr), run
+    run.stdout.decode()  # still UTF-8
+    assert "\x9b" not in run.text
+    run = bearertap("read", "-f", "ecs", *keys(), path)
+    assert len(run.lines) == len(alerts_of("storm-0558.pcap").lines), run
+
+
+def reading_from_a_pipe(*arguments):
+    """A run that has got a whole capture on its standard input, and no end of it."""
+    process = start("read", "-f", "ecs", *keys(), *arguments, "-")
+    process.stdin.write(read_bytes(scratch("storm-0558.pcap")))
+    process.stdin.flush()
+    return process
+
+
+@test
+def the_first_alert_leaves_at_once():
+    process = reading_from_a_pipe()
+    lines = []
+    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)
+    reader.start()
+    reader.join(timeout=10)
+    alive = process.poll() is None
+    process.stdin.close()
+    process.stdin = None
+    reader.join()
+    run = finish(process)
+    assert alive and lines and lines[0], f"no alert before the end of input: {run}"
+    harness.OUTPUTS.append(("first alert", lines[0]))
+    json.loads(lines[0])
+
+
+@test(each=["SIGINT", "SIGTERM"])
+def a_signal_ends_it_with_all_alerts_written(name):
+    process = reading_from_a_pipe()
+    stat = f"/proc/{process.pid}/io"
+    size = os.path.getsize(scratch("storm-0558.pcap"))
+
+    def has_read_all():
+        with open(stat) as file:
+            return int(file.readline().split()[1]) > size
+
+    wait_until("the capture to be read", has_read_all)
+    time.sleep(0.5 if not harness.SANITIZED else 2)
+    process.send_signal(getattr(signal, name))
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"{name} does not end it: {finish(process)}")
+    run = finish(process)
+    assert run.status == 0, run
+    expected = alerts_of("storm-0558.pcap")
+    found = sum(map(sightings_in, run.lines))
+    assert found == sum(map(sightings_in, expected.lines)), f"{found} sightings: {run}"
+    assert "packets" in run.errors, f"no summary: {run}"
+
+
+@test
+def it_sleeps_while_nothing_comes():
+    process = reading_from_a_pipe("-q")
+    time.sleep(0.5 if not harness.SANITIZED else 2)
+
+    def cpu_seconds():
+        with open(f"/proc/{process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = cpu_seconds()
+    time.sleep(1.5)
+    spent = cpu_seconds() - before
+    process.stdin.close()
+    process.stdin = None
+    finish(process)
+    assert spent <= 0.1, f"{spent:.2f} s of CPU time in 1.5 s without work"
+
+
+@test
+def a_slow_reader_of_the_output_loses_nothing():
+    generator = os.path.join(harness.SOURCE, "tests/bench/make-api-capture")
+    subprocess.run([generator, "8", scratch("api.pcap")], check=True, stdout=subprocess.DEVNULL)
+    with open(scratch("api.truth.json")) as file:
+        truth = json.load(file)
+    process = start("read", "-f", "ecs", "--tokens", "-k", scratch("api.keys.txt"), scratch("api.pcap"), stdin=subprocess.DEVNULL)
+    time.sleep(1.5)
+    run = finish(process)
+    found = sum(map(sightings_in, run.lines))
+    assert run.status == 0 and found == truth["tokens"], f"{found} of {truth['tokens']} sightings: {run.errors}"
+    alerts = sum(sightings_in(line) for line in run.lines if get(line, "event.kind") == "alert")
+    assert alerts == truth["revoked"], f"{alerts} of {truth['revoked']} sightings of revoked keys"
+
+
+@test
+def an_environment_without_anything_is_enough():
+    done = subprocess.run([harness.BINARY, "read", "-f", "ecs", *keys(), scratch("storm-0558.pcap")], env={},
+                          capture_output=True, timeout=harness.TIMEOUT_S)
+    run = Run(["read"], done.returncode, done.stdout, done.stderr)
+    assert run.status == 0 and len(run.lines) == len(alerts_of("storm-0558.pcap").lines), run
+    assert environment

@@ -17,7 +17,6 @@ static void capture_drop(struct scan *scan, struct capture *capture)
 /* Hands a wanted token on. */
 static void capture_take(struct scan *scan, struct capture *capture)
 {
-    capture->token.opaque = capture->opaque;
     scan->options.handler.take(scan->options.handler.context, &capture->token);
     capture->token.chain = NULL;
     capture->last_chunk = NULL;
@@ -83,7 +82,6 @@ static bool capture_is_opaque(struct scan *scan, struct capture *capture, bool h
         return false;
     }
     place_token(scan, capture);
-    capture->opaque = true;
     capture->token.opaque = true;
     return scan->options.handler.judge_opaque(scan->options.handler.context, &capture->token);
 }

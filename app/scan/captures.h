@@ -36,7 +36,6 @@ struct capture {
     bool line_ended; /* credentials: a line's end was seen; only a fold may follow */
     uint8_t scheme_length;
     uint8_t escape_length; /* bytes of an escape seen so far */
-    bool opaque;
     char scheme[SCHEME_MAX];
     uint8_t escape[8];
     uint64_t at;    /* position of the next byte to be fed */

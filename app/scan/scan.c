@@ -169,7 +169,7 @@ static bool prefix_is_covered(struct scan *scan, uint64_t position)
             continue;
         if (capture->token.position == position)
             return true;
-        if (capture->state == CAPTURE_REST && !capture->opaque && !capture->strayed)
+        if (capture->state == CAPTURE_REST && !capture->token.opaque && !capture->strayed)
             return true;
     }
     return false;

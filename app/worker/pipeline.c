@@ -191,10 +191,11 @@ static int build(struct pipeline *pipeline, struct error *error)
     };
     if (result == 0)
         result = alerts_create(&alerts, &pipeline->alerts, error);
+    bool live_input = input_is_live(options);
     for (unsigned i = 0; result == 0 && i < pipeline->threads; i++) {
         result = worker_create(pipeline, i, error);
         if (result == 0)
-            pipeline->workers[i]->live_input = input_is_live(options);
+            pipeline->workers[i]->live_input = live_input;
     }
     return result;
 }

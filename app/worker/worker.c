@@ -190,8 +190,6 @@ int worker_run(void *argument)
 {
     struct worker *worker = argument;
     struct burst *burst = &worker->burst;
-    if (worker->keys != NULL)
-        key_table_reader_online(worker->keys, worker->number);
 
     while (receive(worker, burst)) {
         if (worker->keys != NULL)
@@ -213,6 +211,8 @@ int worker_run(void *argument)
         keep_house(worker);
     }
 
+    if (worker->keys != NULL) /* it may have slept last, and what ends may still hold a token to judge */
+        key_table_reader_online(worker->keys, worker->number);
     flow_table_end_all(worker->flows);
     counters_publish(&worker->counters);
     if (worker->keys != NULL)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the README shows is what happens: its commands are run as they stand there, and print what stands below them."""
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+from harness import LONG, bearertap, scratch, test
+
+
+def readme():
+    with open(os.path.join(harness.SOURCE, "README.md")) as file:
+        return file.read()
+
+
+def indented_blocks():
+    """The README's code: lists of lines, without their indentation."""
+    blocks = [[]]
+    for line in readme().splitlines():
+        if line.startswith("    "):
+            blocks[-1].append(line[4:])
+        elif blocks[-1] and not line.strip():
+            blocks[-1].append("")
+        elif blocks[-1]:
+            blocks.append([])
+    return [block for block in blocks if block]
+
+
+def commands_with_output():
+    """[(command, what it prints)] of the blocks whose commands follow a `$ `."""
+    found = []
+    for block in indented_blocks():
+        unfinished = False
+        for line in block:
+            if line.startswith("$ "):
+                found.append([line[2:], []])
+            elif unfinished:
+                found[-1][0] += "\n" + line
+            elif found and block[0].startswith("$ "):
+                found[-1][1].append(line)
+            unfinished = (line.startswith("$ ") or unfinished) and line.rstrip().endswith(("|", "\\"))
+    return [(command, "\n".join(output).strip("\n")) for command, output in found]
+
+
+def commands_alone():
+    """Those that stand without their output, and call bearertap."""
+    found = []
+    for block in indented_blocks():
+        if not any(line.startswith("$ ") for line in block):
+            text = "\n".join(block).replace("\\\n", " ")
+            found += [line for line in text.splitlines() if re.search(r"\bbearertap (read|keys) ", line)]
+    return found
+
+
+def run_in_shell(command, cwd=None):
+    """In the source folder, as the README says, with bearertap on the path and both outputs together as a terminal shows
+    them; the devices and files of the reader's are stood in for by ours."""
+    path = f"{harness.SCRATCH}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", f"exec 2>&1\n{command}"], cwd=cwd or harness.SOURCE, check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=harness.TIMEOUT_S,
+                          env=harness.environment(PATH=path))
+    text = done.stdout.decode()
+    harness.OUTPUTS.append((command, done.stdout))
+    return done.returncode, text
+
+
+@test
+def every_session_of_the_readme_prints_what_it_shows():
+    shown = commands_with_output()
+    assert len(shown) >= 2, "the README shows no session any more?"
+    for command, output in shown:
+        status, text = run_in_shell(command)
+        assert status == 0 and text.strip("\n") == output, f"$ {command}\n--- prints (status {status})\n{text}\n--- not\n{output}"
+
+
+@test
+def every_other_command_of_the_readme_does_its_work():
+    """revoked.json and capture.pcap stand for the reader's own, and tcpdump's interface for a capture."""
+    folder = scratch("readme")
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(os.path.join(harness.SOURCE, "config/storm-0558.jwks.json"), os.path.join(folder, "revoked.json"))
+    shutil.copy(scratch("storm-0558.pcap"), os.path.join(folder, "capture.pcap"))
+    for name in ("config", "tests"):
+        if not os.path.islink(os.path.join(folder, name)):
+            os.symlink(os.path.join(harness.SOURCE, name), os.path.join(folder, name))
+    commands = [command for command in commands_alone() if "logger" not in command]  # that one has rsyslog's tests
+    assert len(commands) >= 2, commands
+    for command in commands:
+        status, text = run_in_shell(command.replace("-i eth0", "-r capture.pcap"), cwd=folder)
+        assert status == 0, f"$ {command}\n--- status {status}\n{text}"
+    with open(os.path.join(folder, "alerts.json")) as file:
+        assert len([json.loads(line) for line in file]) == 3
+
+
+@test
+def the_readmes_jq_makes_a_list_that_is_understood():
+    command = next("\n".join(block) for block in indented_blocks() if any(line.startswith("jq ") for line in block))
+    folder = scratch("readme-jq")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "jwks.json"), "w") as file:
+        json.dump({"keys": [{"kty": "oct", "kid": "old-key"}, {"kty": "oct", "kid": "new-key"}]}, file)
+    status, text = run_in_shell(command, cwd=folder)
+    assert status == 0, text
+    with open(os.path.join(folder, "revoked.json")) as file:
+        keys = json.load(file)["keys"]
+    assert [key["kid"] for key in keys] == ["old-key"] and keys[0]["severity"] == "critical", keys
+    bearertap("read", "-q", "-k", os.path.join(folder, "revoked.json"), scratch("storm-0558.pcap"))
+
+
+@test
+def what_the_readme_points_to_is_there():
+    """Files and folders in back quotes, relative to the source."""
+    named = set(re.findall(r"`((?:app|config|include|scripts|tests)/[A-Za-z0-9_./-]*)`", readme()))
+    assert len(named) > 8, named
+    missing = [name for name in sorted(named) if not os.path.exists(os.path.join(harness.SOURCE, name))]
+    assert not missing, missing
+
+
+@test
+def every_module_stands_in_the_readmes_picture():
+    picture = next("\n".join(block) for block in indented_blocks() if any("app/capture" in line for line in block))
+    for module in sorted(os.listdir(os.path.join(harness.SOURCE, "app"))):
+        if os.path.isdir(os.path.join(harness.SOURCE, "app", module)) and module not in ("base", "commands", "control", "traffic"):
+            assert f"app/{module}" in picture, f"app/{module} is not in the picture"
+
+
+@test
+def every_option_in_the_readme_is_one_that_help_names():
+    texts = bearertap("--help").text + bearertap("read", "--help").text
+    options = set(re.findall(r"`(?:bearertap [a-z]+ )?(--?[a-z][a-z-]*)", readme())) - {"--all"}  # that is scripts/test's
+    assert len(options) >= 4, options
+    for option in sorted(options):
+        assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", texts), f"{option} is in the README, not in --help"
+
+
+@test(only_if=LONG)
+def building_by_hand_and_installing_works_as_the_readme_says():
+    """With the defaults of meson, in a copy of the sources; what is installed runs."""
+    folder, root = scratch("by-hand"), scratch("installed")
+    files = subprocess.run(["git", "-C", harness.SOURCE, "ls-files", "--cached", "--others", "--exclude-standard"],
+                           check=True, capture_output=True, text=True).stdout.splitlines()
+    for name in files:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        shutil.copy(os.path.join(harness.SOURCE, name), os.path.join(folder, name))
+    assert "`meson setup build && ninja -C build`" in readme() and "`meson install -C build/release`" in readme()
+    command = f"meson setup build && ninja -C build && DESTDIR={root} meson install -C build"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    installed = os.path.join(root, "usr/local/bin/bearertap")
+    done = subprocess.run([installed, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "bearertap" in done.stdout, done

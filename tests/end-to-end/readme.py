@@ -4,10 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import harness
-from harness import LONG, bearertap, scratch, test
+from harness import LONG, bearertap, finish, keys, scratch, start, test, wait_until
 
 
 def readme():
@@ -135,19 +136,66 @@ def every_option_in_the_readme_is_one_that_help_names():
         assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", texts), f"{option} is in the README, not in --help"
 
 
-@test(only_if=LONG)
-def building_by_hand_and_installing_works_as_the_readme_says():
-    """With the defaults of meson, in a copy of the sources; what is installed runs."""
-    folder, root = scratch("by-hand"), scratch("installed")
+@test
+def a_second_interruption_ends_it_at_once():
+    """The first one waits for alerts that nobody takes: the reader of the pipe sleeps."""
+    files = [scratch("placements.pcap")] * 40
+    process = start("read", "-q", "-f", "ecs", "--tokens", *keys(), *files, stdin=subprocess.DEVNULL)
+    process.stdout.read(1)  # it writes, and goes on until the pipe is full
+
+    def ended_by_one_more():
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    wait_until("its end, while alerts are waiting", ended_by_one_more)
+    run = finish(process)
+    assert run.status == 1 and "second time" in run.errors, run
+
+
+@test
+def what_was_not_inspected_is_said_in_words():
+    """Every tenth packet is missing; and a fragment, which is no TCP segment."""
+    capture = harness.Pcap(scratch("placements.pcap"))
+    capture.packets = [packet for i, packet in enumerate(capture.packets) if i % 10 != 9]
+    s, us, wire, data = capture.packets[-1]
+    capture.packets.append((s, us, wire, data[:20] + b"\x20\x00" + data[22:]))  # more fragments
+    text = bearertap("read", *keys(), capture.write(scratch("not-inspected.pcap"))).errors
+    assert re.search(r"^not inspected: 1 IP fragments?$", text, re.M), text
+    assert re.search(r"^not inspected: \d+ connections had gaps: [\d,.]+ (B|KB|MB|bytes) missing$", text, re.M), text
+
+
+def copy_of_the_sources(name):
+    folder = scratch(name)
     files = subprocess.run(["git", "-C", harness.SOURCE, "ls-files", "--cached", "--others", "--exclude-standard"],
                            check=True, capture_output=True, text=True).stdout.splitlines()
-    for name in files:
-        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-        shutil.copy(os.path.join(harness.SOURCE, name), os.path.join(folder, name))
-    assert "`meson setup build && ninja -C build`" in readme() and "`meson install -C build/release`" in readme()
-    command = f"meson setup build && ninja -C build && DESTDIR={root} meson install -C build"
-    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    for file in files:
+        os.makedirs(os.path.dirname(os.path.join(folder, file)), exist_ok=True)
+        shutil.copy(os.path.join(harness.SOURCE, file), os.path.join(folder, file))
+    return folder
+
+
+def in_bash(command, folder):
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=900, check=False,
+                          env=harness.environment())
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    installed = os.path.join(root, "usr/local/bin/bearertap")
-    done = subprocess.run([installed, "--version"], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0 and "bearertap" in done.stdout, done
+    return done.stdout + done.stderr
+
+
+@test(only_if=LONG and not harness.SANITIZED)
+def building_by_hand_and_installing_works_as_the_readme_says():
+    """With meson's defaults, in a copy of the sources; what is installed runs, and so does a build for any x86."""
+    assert "`meson setup build && ninja -C build`" in readme() and "`meson install -C build/release`" in readme()
+    folder = copy_of_the_sources("by-hand")
+    in_bash(f"meson setup build && ninja -C build && DESTDIR={folder}/installed meson install -C build", folder)
+    assert "bearertap" in in_bash(f"{folder}/installed/usr/local/bin/bearertap --version", folder)
+    for march in ("x86-64-v2", "native"):
+        assert f"`{march}`" in readme()
+        in_bash(f"meson configure build -Dmarch={march} && ninja -C build app/bearertap", folder)
+        text = in_bash("build/app/bearertap read -q -k config/storm-0558.jwks.json tests/captures/storm-0558.pcap", folder)
+        assert len(text.splitlines()) == 3, text
+
+
+@test(only_if=LONG and not harness.SANITIZED)
+def the_demo_shows_its_alerts():
+    text = in_bash("scripts/demo", copy_of_the_sources("demo"))
+    assert text.count("REVOKED KEY") >= 3 and '"revoked-key-used"' in text, text

@@ -7,6 +7,7 @@
 #include <bearertap/alert.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,9 +33,11 @@ const struct alert_format *alert_format_find(const char *name)
     return NULL;
 }
 
-const char *alert_format_list(void)
+void alert_format_list(char *out, size_t capacity)
 {
-    return "ecs, text"; /* a test holds it against the table */
+    size_t length = 0;
+    for (size_t i = 0; i < FORMATS && length < capacity; i++)
+        length += (size_t)snprintf(out + length, capacity - length, "%s%s", i > 0 ? ", " : "", formats[i].name);
 }
 
 struct alerts {
@@ -42,7 +45,8 @@ struct alerts {
     struct format_options format_options;
     char observer_name[OBSERVER_NAME_MAX];
     bool all_tokens;
-    const struct key_table *keys;
+    struct key_table *keys;
+    unsigned key_reader;
     struct output *output;
     struct digest *digest;
     struct folds *folds;
@@ -103,6 +107,7 @@ int alerts_create(const struct alert_options *options, struct alerts **result, s
     alerts->format = options->format;
     alerts->all_tokens = options->all_tokens;
     alerts->keys = options->keys;
+    alerts->key_reader = options->key_reader;
     name_observer(alerts, options->observer_name);
     alerts->format_options = (struct format_options){.observer_name = alerts->observer_name, .color = options->color};
     alerts->output = output_create(options->fd);
@@ -159,7 +164,10 @@ static struct fold_key fold_key_of(const struct record *record, enum finding fin
     return key;
 }
 
-static void alerts_take_token(struct alerts *alerts, const struct record *record, const struct token_bytes *token)
+/* Judges the token and, where a line is due at once, describes it in alerts->alert: a copy, which holds no key entry.
+ * Returns whether one is. */
+static bool alerts_conclude(struct alerts *alerts, const struct record *record, const struct token_bytes *token,
+                            struct fold_key *key)
 {
     uint8_t sha256[32] = {0};
     if (!record->truncated)
@@ -174,19 +182,31 @@ static void alerts_take_token(struct alerts *alerts, const struct record *record
     bool has_finding = conclusion.finding != FINDING_NONE;
     alerts->counters.not_concluded += record->possible_finding && !has_finding;
     if (!has_finding && !alerts->all_tokens)
-        return;
+        return false;
 
-    struct fold_key key = fold_key_of(record, conclusion.finding, sha256);
+    *key = fold_key_of(record, conclusion.finding, sha256);
     if (has_finding) {
         alerts->counters.sightings++;
         alerts->counters.truncated += record->truncated;
-        if (folds_repeat(alerts->folds, &key, record->time_ns, record->position))
-            return;
+        if (folds_repeat(alerts->folds, key, record))
+            return false;
     }
     alert_describe(&alerts->alert, record, token, &fields, &conclusion, sha256);
+    return true;
+}
+
+static void alerts_take_token(struct alerts *alerts, const struct record *record, const struct token_bytes *token)
+{
+    struct fold_key key;
+    /* Online no longer than entries are looked at: writing may wait for as long as somebody leaves a pipe unread. */
+    key_table_reader_online(alerts->keys, alerts->key_reader);
+    bool leaves = alerts_conclude(alerts, record, token, &key);
+    key_table_reader_offline(alerts->keys, alerts->key_reader);
+    if (!leaves)
+        return;
     alerts_write(alerts, &alerts->alert);
-    if (has_finding)
-        alerts->counters.folds_evicted += folds_add(alerts->folds, &key, &alerts->alert);
+    if (alerts->alert.finding != FINDING_NONE)
+        alerts->counters.folds_evicted += folds_add(alerts->folds, &key, record, &alerts->alert);
 }
 
 static void alerts_take_sighting(struct alerts *alerts, const struct chunk *chunk, const struct record *record)
@@ -196,14 +216,13 @@ static void alerts_take_sighting(struct alerts *alerts, const struct chunk *chun
     struct token_bytes token = {alerts->token, gather_token(alerts, chunk, record)};
     alerts_take_token(alerts, record, &token);
     explicit_bzero(alerts->token, token.length);
-    explicit_bzero(alerts->scratch, token.length); /* decoding never grows */
+    /* It was decoded at the start and again behind a header's room (verdict.h); decoding never grows. */
+    size_t written = token.length + JOSE_HEADER_MAX;
+    explicit_bzero(alerts->scratch, written < sizeof(alerts->scratch) ? written : sizeof(alerts->scratch));
 }
 
 int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error)
 {
-    int failure = output_failure(alerts->output, error);
-    if (failure != 0)
-        return failure;
     const struct record *record = (const struct record *)(const void *)chunk->data;
     switch ((enum record_kind)record->kind) {
     case RECORD_SIGHTING:
@@ -222,6 +241,7 @@ int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *
 int alerts_flush(struct alerts *alerts, struct error *error)
 {
     output_flush(alerts->output);
+    output_count(alerts->output, &alerts->counters.lines_written, &alerts->counters.lines_lost);
     return output_failure(alerts->output, error);
 }
 

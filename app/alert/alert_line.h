@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_ALERT_LINE_H
-#define ALERT_ALERT_LINE_H
+#ifndef BEARERTAP_APP_ALERT_ALERT_LINE_H
+#define BEARERTAP_APP_ALERT_ALERT_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
  */
 
 #define KEY_TEXT_MAX       256 /* an entry's id and reason */
-#define REVOKED_AT_MAX     40
+#define REVOKED_AT_MAX     40  /* "2023-06-16T00:00:00.123456789+00:00" */
 #define INTERFACE_NAME_MAX 64
 
 enum severity {
@@ -38,6 +38,11 @@ enum severity {
 /* A piece of `text`; length 0 where not known. */
 struct alert_text {
     uint16_t at, length;
+};
+
+/* The request around the token. */
+struct alert_request {
+    struct alert_text method, domain, path, user_agent;
 };
 
 struct alert_key {
@@ -67,7 +72,8 @@ struct alert {
     int64_t issued_at_s, expires_at_s;
     struct record_flow flow;
     char community_id[COMMUNITY_ID_MAX]; /* empty where it could not be had */
-    struct alert_text method, domain, path, user_agent, interface_name;
+    struct alert_request request;        /* an update has it where all its sightings stood in such a request */
+    struct alert_text interface_name;
     struct alert_text alg, kid, typ, issuer, subject, audience, jti;
     unsigned keys_count;
     struct alert_key keys[CONCLUSION_ENTRIES_MAX];

@@ -5,6 +5,8 @@
 
 #include <bearertap/capture.h>
 
+#define DATE_FRACTION_DIGITS 9
+
 static struct alert_text put_text(struct alert *alert, const struct token_bytes *token, const void *bytes,
                                   size_t length, size_t capacity)
 {
@@ -37,9 +39,9 @@ static size_t at_most(size_t length, size_t maximum)
 
 static void put_request(struct alert *alert, const struct token_bytes *token, const struct record_request *request)
 {
-    alert->method =
+    alert->request.method =
         put_text(alert, token, request->method, at_most(request->method_length, RECORD_METHOD_MAX), RECORD_METHOD_MAX);
-    alert->domain =
+    alert->request.domain =
         put_text(alert, token, request->domain, at_most(request->domain_length, RECORD_DOMAIN_MAX), RECORD_DOMAIN_MAX);
 
     /* The path comes without its query; should one be left, it may hold a secret and is cut here too. */
@@ -47,10 +49,26 @@ static void put_request(struct alert *alert, const struct token_bytes *token, co
     const uint8_t *query = memchr(request->path, '?', path_length);
     if (query != NULL)
         path_length = (size_t)(query - request->path);
-    alert->path = put_text(alert, token, request->path, path_length, RECORD_PATH_MAX);
+    alert->request.path = put_text(alert, token, request->path, path_length, RECORD_PATH_MAX);
 
-    alert->user_agent = put_text(alert, token, request->user_agent,
-                                 at_most(request->user_agent_length, RECORD_USER_AGENT_MAX), RECORD_USER_AGENT_MAX);
+    alert->request.user_agent =
+        put_text(alert, token, request->user_agent, at_most(request->user_agent_length, RECORD_USER_AGENT_MAX),
+                 RECORD_USER_AGENT_MAX);
+}
+
+/* RFC 3339 as every reader of dates takes it: capital letters (the RFC allows small ones), and no more digits of a
+ * second than nine, so that the text fits whole: a date that is cut is none. The key list has checked it. */
+static struct alert_text put_date(struct alert *alert, const struct token_bytes *token, const char *date)
+{
+    char text[REVOKED_AT_MAX];
+    size_t length = 0, fraction = 0;
+    for (; date != NULL && *date != '\0' && length < sizeof(text); date++) {
+        bool in_fraction = *date == '.' || (fraction > 0 && *date >= '0' && *date <= '9');
+        fraction = in_fraction ? fraction + 1 : 0;
+        if (fraction <= 1 + DATE_FRACTION_DIGITS)
+            text[length++] = *date == 't' ? 'T' : *date == 'z' ? 'Z' : *date;
+    }
+    return put_text(alert, token, text, length, sizeof(text));
 }
 
 /* event.severity by the words that a key list may use; a key is revoked for a reason, so "high" where none is said. */
@@ -76,7 +94,7 @@ static void put_keys(struct alert *alert, const struct token_bytes *token, const
         alert->keys[i] = (struct alert_key){
             .id = put_string(alert, token, entry->id, KEY_TEXT_MAX),
             .reason = put_string(alert, token, entry->reason, KEY_TEXT_MAX),
-            .revoked_at = put_string(alert, token, entry->revoked_at, REVOKED_AT_MAX),
+            .revoked_at = put_date(alert, token, entry->revoked_at),
             .matched_by = (uint8_t)conclusion->entries[i].matched_by,
             .issuer = (uint8_t)conclusion->entries[i].issuer,
         };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_DIGEST_H
-#define ALERT_DIGEST_H
+#ifndef BEARERTAP_APP_ALERT_DIGEST_H
+#define BEARERTAP_APP_ALERT_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,17 +17,29 @@ static void escape(struct line *line, const struct alert *alert, struct alert_te
     line_json_escaped(line, alert_text(alert, piece), piece.length);
 }
 
-/* "A token signed with revoked key X was sent by A to B (GET host/path)", for a person who sees nothing else. */
+/* "A token that names revoked key X": what the token says of itself, since nothing is verified. */
+static void put_subject(struct line *line, const struct alert *alert)
+{
+    line_text(line, alert->token_format == TOKEN_OPAQUE ? "An opaque token" : "A token");
+    for (unsigned i = 0; i < alert->keys_count; i++) {
+        line_text(line, i > 0 ? " and revoked key " : " that names revoked key ");
+        escape(line, alert, alert->keys[i].id);
+        line_text(line, alert->keys[i].issuer == ISSUER_OTHER ? " of another issuer" : "");
+    }
+    if (alert->finding == FINDING_NONE && alert->kid.length > 0) {
+        line_text(line, " that names key ");
+        escape(line, alert, alert->kid);
+    }
+}
+
+/* "... was sent by A to B (GET host/path)", for a person who sees nothing else. */
 static void put_message(struct line *line, const struct alert *alert)
 {
     const struct record_flow *flow = &alert->flow;
     char address[ADDRESS_TEXT_MAX];
     line_json_name(line, "message");
-    line_text(line, alert->finding == FINDING_NONE ? "\"A token" : "\"A token signed with revoked key");
-    if (alert->keys_count > 0) {
-        line_text(line, " ");
-        escape(line, alert, alert->keys[0].id);
-    }
+    line_text(line, "\"");
+    put_subject(line, alert);
     line_text(line, alert->is_update ? " was sent again by " : " was sent by ");
     if (alert->from_server) {
         line_address_port(line, flow->server_address, flow->ip_version, flow->server_port);
@@ -40,12 +52,15 @@ static void put_message(struct line *line, const struct alert *alert)
         line_text(line, " to ");
         line_address_port(line, flow->server_address, flow->ip_version, flow->server_port);
     }
-    if (alert->method.length + alert->domain.length + alert->path.length > 0) {
+    if (alert->request.method.length + alert->request.domain.length + alert->request.path.length > 0) {
         line_text(line, " (");
-        escape(line, alert, alert->method);
-        line_text(line, alert->method.length > 0 && alert->domain.length + alert->path.length > 0 ? " " : "");
-        escape(line, alert, alert->domain);
-        escape(line, alert, alert->path);
+        escape(line, alert, alert->request.method);
+        line_text(line,
+                  alert->request.method.length > 0 && alert->request.domain.length + alert->request.path.length > 0
+                      ? " "
+                      : "");
+        escape(line, alert, alert->request.domain);
+        escape(line, alert, alert->request.path);
         line_text(line, ")");
     }
     if (alert->is_update) {
@@ -159,17 +174,17 @@ static void put_request(struct line *line, const struct alert *alert)
 {
     size_t http = line_json_open(line, "http", '{');
     size_t request = line_json_open(line, "request", '{');
-    put(line, "method", alert, alert->method);
+    put(line, "method", alert, alert->request.method);
     line_json_close(line, request, '}');
     line_json_close(line, http, '}');
 
     size_t url = line_json_open(line, "url", '{');
-    put(line, "domain", alert, alert->domain);
-    put(line, "path", alert, alert->path);
+    put(line, "domain", alert, alert->request.domain);
+    put(line, "path", alert, alert->request.path);
     line_json_close(line, url, '}');
 
     size_t user_agent = line_json_open(line, "user_agent", '{');
-    put(line, "original", alert, alert->user_agent);
+    put(line, "original", alert, alert->request.user_agent);
     line_json_close(line, user_agent, '}');
 }
 

@@ -20,7 +20,9 @@ struct fold {
     uint64_t counted; /* sightings that no line has told yet; the next three are theirs */
     uint64_t first_ns, last_ns;
     uint64_t position;
-    struct alert alert; /* last: a copy of a line touches only what it uses */
+    uint64_t request;    /* a hash of the first line's */
+    bool request_varies; /* of those counted, one stood in another */
+    struct alert alert;  /* last: a copy of a line touches only what it uses */
 };
 
 LIST_HEAD(bucket, fold);
@@ -87,22 +89,44 @@ static struct fold_list *flow_bucket_of(struct folds *folds, uint8_t worker, uin
     return &folds->flow_buckets[siphash_64(&folds->hash_key, key, sizeof(key)) & folds->buckets_mask];
 }
 
+static uint64_t hash_bytes(const struct folds *folds, const uint8_t *bytes, size_t length, size_t maximum)
+{
+    return siphash_64(&folds->hash_key, bytes, length < maximum ? length : maximum);
+}
+
+static uint64_t hash_request(const struct folds *folds, const struct record_request *request)
+{
+    uint64_t hashes[] = {
+        hash_bytes(folds, request->method, request->method_length, sizeof(request->method)),
+        hash_bytes(folds, request->domain, request->domain_length, sizeof(request->domain)),
+        hash_bytes(folds, request->path, request->path_length, sizeof(request->path)),
+        hash_bytes(folds, request->user_agent, request->user_agent_length, sizeof(request->user_agent)),
+    };
+    return siphash_64(&folds->hash_key, hashes, sizeof(hashes));
+}
+
 static bool window_is_over(const struct fold *fold, uint64_t time_ns, uint64_t length_ns)
 {
     return time_ns >= fold->window.start_ns && time_ns - fold->window.start_ns >= length_ns;
 }
 
-static void count(struct folds *folds, struct fold *fold, uint64_t time_ns, uint64_t position)
+static void count(struct folds *folds, struct fold *fold, const struct record *record)
 {
+    uint64_t time_ns = record->time_ns;
     if (fold->counted == 0) {
         fold->first_ns = fold->last_ns = time_ns;
-        fold->position = position;
+        fold->position = record->position;
+        fold->request_varies = false;
         window_insert(&folds->open[fold->key.worker], &fold->window);
     }
     if (time_ns < fold->first_ns)
         fold->first_ns = time_ns;
     if (time_ns > fold->last_ns)
         fold->last_ns = time_ns;
+    fold->request_varies |= hash_request(folds, &record->request) != fold->request;
+    fold->alert.midstream |= record->midstream;
+    fold->alert.gap |= record->gap;
+    fold->alert.conflict |= record->conflict;
     fold->counted++;
 }
 
@@ -117,7 +141,11 @@ static void leave(struct folds *folds, struct fold *fold)
     alert->position = fold->position;
     alert->sightings = fold->counted;
     fold->counted = 0;
+    struct alert_request first = alert->request;
+    if (fold->request_varies)
+        alert->request = (struct alert_request){.method.length = 0};
     folds->emit(folds->context, alert);
+    alert->request = first;
 }
 
 /* The window is over: what it counted leaves, and the next begins. */
@@ -146,8 +174,9 @@ static struct fold *fold_find(struct folds *folds, const struct fold_key *key)
     return fold;
 }
 
-bool folds_repeat(struct folds *folds, const struct fold_key *key, uint64_t time_ns, uint64_t position)
+bool folds_repeat(struct folds *folds, const struct fold_key *key, const struct record *record)
 {
+    uint64_t time_ns = record->time_ns;
     struct fold *fold = fold_find(folds, key);
     if (fold == NULL)
         return false;
@@ -159,13 +188,13 @@ bool folds_repeat(struct folds *folds, const struct fold_key *key, uint64_t time
     bool was_silent = window_is_over(fold, time_ns, FOLD_WINDOW_NS);
     if (was_silent)
         fold->window.start_ns = time_ns;
-    count(folds, fold, time_ns, position);
+    count(folds, fold, record);
     if (was_silent)
         leave(folds, fold);
     return true;
 }
 
-bool folds_add(struct folds *folds, const struct fold_key *key, const struct alert *alert)
+bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert)
 {
     bool told_early = false;
     if (folds->free == NULL && folds->used == folds->maximum) {
@@ -182,6 +211,7 @@ bool folds_add(struct folds *folds, const struct fold_key *key, const struct ale
     fold->key = *key;
     fold->counted = 0;
     fold->window.start_ns = alert->end_ns;
+    fold->request = hash_request(folds, &record->request);
     memcpy(&fold->alert, alert, alert_bytes(alert));
     LIST_INSERT_HEAD(bucket_of(folds, key), fold, same_bucket);
     TAILQ_INSERT_TAIL(flow_bucket_of(folds, key->worker, key->flow_id), fold, same_flow_bucket);

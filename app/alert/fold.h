@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_FOLD_H
-#define ALERT_FOLD_H
+#ifndef BEARERTAP_APP_ALERT_FOLD_H
+#define BEARERTAP_APP_ALERT_FOLD_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,9 @@ struct fold_key {
 };
 _Static_assert(sizeof(struct fold_key) == 48, "no padding");
 
-/* Writes an update. The alert's position, times and sightings are set; the rest is the emitter's. */
+/* Writes an update. It tells the request of the first line only where all its sightings stood in such a request: the
+ * path of another one would be made up. What is odd about the stream is so from then on. The alert's position, times
+ * and sightings are set; the rest is the emitter's. */
 typedef void (*fold_emit)(void *context, struct alert *alert);
 
 struct folds;
@@ -45,10 +47,10 @@ void folds_destroy(struct folds *folds);
 
 /* A sighting that may be a repeat: counted, or left as an update, and true. False when it is the first of its finding:
  * then its line is to be written, and kept with folds_add. */
-bool folds_repeat(struct folds *folds, const struct fold_key *key, uint64_t time_ns, uint64_t position);
+bool folds_repeat(struct folds *folds, const struct fold_key *key, const struct record *record);
 
-/* Keeps a first line. True when an update had to leave early to make room. */
-bool folds_add(struct folds *folds, const struct fold_key *key, const struct alert *alert);
+/* Keeps a first line, and the record it is of. True when an update had to leave early to make room. */
+bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert);
 
 /* The connection ended: its folds leave. In the time of that connection's folds. */
 void folds_end_flow(struct folds *folds, uint8_t worker, uint64_t flow_id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_LINE_H
-#define ALERT_LINE_H
+#ifndef BEARERTAP_APP_ALERT_LINE_H
+#define BEARERTAP_APP_ALERT_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct output {
     int fd;
     int failure; /* 0 or a negative errno */
     size_t length;
+    uint64_t lines; /* committed */
+    uint64_t written;
     char buffer[OUTPUT_BUFFER_BYTES];
 };
 
@@ -29,6 +32,8 @@ struct output *output_create(int fd)
         output->fd = fd;
         output->failure = 0;
         output->length = 0;
+        output->lines = 0;
+        output->written = 0;
     }
     return output;
 }
@@ -48,6 +53,7 @@ struct line output_begin(struct output *output)
 void output_commit(struct output *output, const struct line *line)
 {
     assert(!line->overflow);
+    output->lines++;
     if (!line->overflow && output->failure == 0)
         output->length += line->length;
 }
@@ -57,6 +63,16 @@ static void wait_writable(int fd)
 {
     struct pollfd polled = {.fd = fd, .events = POLLOUT};
     poll(&polled, 1, -1);
+}
+
+static uint64_t whole_lines(const char *bytes, size_t length)
+{
+    uint64_t lines = 0;
+    for (const char *end; (end = memchr(bytes, '\n', length)) != NULL; lines++) {
+        length -= (size_t)(end + 1 - bytes);
+        bytes = end + 1;
+    }
+    return lines;
 }
 
 void output_flush(struct output *output)
@@ -73,7 +89,17 @@ void output_flush(struct output *output)
         else if (errno != EINTR)
             output->failure = -errno;
     }
+    if (output->failure == 0)
+        output->written = output->lines;
+    else
+        output->written += whole_lines(output->buffer, written);
     output->length = 0;
+}
+
+void output_count(const struct output *output, uint64_t *written, uint64_t *lost)
+{
+    *written = output->written;
+    *lost = output->failure != 0 ? output->lines - output->written : 0;
 }
 
 int output_failure(const struct output *output, struct error *error)
@@ -83,5 +109,10 @@ int output_failure(const struct output *output, struct error *error)
     char name[32] = "standard output";
     if (output->fd != STDOUT_FILENO)
         snprintf(name, sizeof(name), "file descriptor %d", output->fd);
-    return error_set(error, -output->failure, "cannot write alerts to %s: %s", name, strerror(-output->failure));
+    uint64_t written, lost;
+    output_count(output, &written, &lost);
+    return error_set(error, -output->failure,
+                     "cannot write alerts to %s: %s; %" PRIu64 " lines were written, %" PRIu64
+                     " lost, and what follows in the capture was not inspected: make room and read it again",
+                     name, strerror(-output->failure), written, lost);
 }

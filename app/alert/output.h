@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_OUTPUT_H
-#define ALERT_OUTPUT_H
+#ifndef BEARERTAP_APP_ALERT_OUTPUT_H
+#define BEARERTAP_APP_ALERT_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <bearertap/error.h>
 
@@ -24,6 +25,9 @@ struct line output_begin(struct output *output);
 void output_commit(struct output *output, const struct line *line);
 
 void output_flush(struct output *output);
+
+/* Lines that left whole, and lines committed that after a failure never will. */
+void output_count(const struct output *output, uint64_t *written, uint64_t *lost);
 
 /* 0, or the first failure: -EPIPE, or another negative errno with `error` filled. */
 int output_failure(const struct output *output, struct error *error);

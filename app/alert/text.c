@@ -83,14 +83,14 @@ static void show_ends(struct line *line, const struct alert *alert)
 
 static void show_request(struct line *line, const struct alert *alert)
 {
-    if (alert->method.length + alert->domain.length + alert->path.length == 0)
+    if (alert->request.method.length + alert->request.domain.length + alert->request.path.length == 0)
         return;
     line_text(line, "  ");
-    show(line, alert, alert->method);
-    if (alert->method.length > 0 && alert->domain.length + alert->path.length > 0)
+    show(line, alert, alert->request.method);
+    if (alert->request.method.length > 0 && alert->request.domain.length + alert->request.path.length > 0)
         line_text(line, " ");
-    show(line, alert, alert->domain);
-    show(line, alert, alert->path);
+    show(line, alert, alert->request.domain);
+    show(line, alert, alert->request.path);
 }
 
 static void show_token(struct line *line, const struct alert *alert)
@@ -132,8 +132,10 @@ void text_write(const struct alert *alert, const struct format_options *options,
     show_ends(line, alert);
     show_request(line, alert);
     show_token(line, alert);
-    if (alert->keys_count > 0)
+    if (alert->keys_count > 0) {
+        show_column(line, "revoked: ", alert, alert->keys[0].revoked_at);
         show_column(line, "reason: ", alert, alert->keys[0].reason);
+    }
     show_stream(line, alert);
     if (alert->is_update) {
         line_text(line, "  x");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_WINDOWS_H
-#define ALERT_WINDOWS_H
+#ifndef BEARERTAP_APP_ALERT_WINDOWS_H
+#define BEARERTAP_APP_ALERT_WINDOWS_H
 
 #include <stdint.h>
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <bearertap/token.h>
+#include <bearertap/utf8.h>
 
 #define OWN_LENGTH_MIN 8   /* shorter opaque credentials are words that stand anywhere */
 #define OWN_PREFIX     16  /* as much of the own token shows that it begins here */
@@ -84,27 +85,6 @@ static size_t own_token_length(const uint8_t *bytes, size_t length, const struct
     return agreed;
 }
 
-/* The length of the UTF-8 character here (Unicode 15.0, table 3-7), or minus that of the maximal subpart of one. */
-static int character_length(const uint8_t *bytes, size_t length)
-{
-    uint8_t lead = bytes[0];
-    if (lead < 0x80)
-        return 1;
-    if (lead < 0xc2 || lead > 0xf4)
-        return -1;
-    int wanted = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    for (int i = 1; i < wanted; i++) {
-        uint8_t low = 0x80, high = 0xbf;
-        if (i == 1) {
-            low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-            high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        }
-        if ((size_t)i >= length || bytes[i] < low || bytes[i] > high)
-            return -i;
-    }
-    return wanted;
-}
-
 struct cleaner {
     char *out;
     size_t used, capacity;
@@ -142,11 +122,11 @@ size_t wire_text_clean(const uint8_t *bytes, size_t length, const struct token_b
             in_run = false;
             continue;
         }
-        int character = character_length(bytes + at, length - at);
+        int character = utf8_character_length(bytes + at, length - at);
         if (character > 0)
             put(&cleaner, bytes + at, (size_t)character);
         else
-            put(&cleaner, "\xef\xbf\xbd", 3);
+            put(&cleaner, UTF8_REPLACEMENT, UTF8_REPLACEMENT_LENGTH);
         at += (size_t)(character > 0 ? character : -character);
     }
     return cleaner.used;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef ALERT_WIRE_TEXT_H
-#define ALERT_WIRE_TEXT_H
+#ifndef BEARERTAP_APP_ALERT_WIRE_TEXT_H
+#define BEARERTAP_APP_ALERT_WIRE_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <bearertap/counters.h>
 
-#include <string.h>
-
 #include <rte_atomic.h>
 #include <rte_pause.h>
 
@@ -49,7 +47,7 @@ const struct counter_row event_rows[EVENTS] = {
     [EVENT_CUT_BYTES] = {"cut_bytes", "payload bytes that were on the wire but not captured"},
     [EVENT_OUT_OF_ORDER] = {"out_of_order", "segments that came before one that precedes them"},
     [EVENT_GAPS] = {"gaps", "holes in a stream that were given up"},
-    [EVENT_GAP_BYTES] = {"gap_bytes", "bytes missing in such holes"},
+    [EVENT_GAP_BYTES] = {"gap_bytes", "bytes missing in such holes, beside cut_bytes"},
     [EVENT_GAP_CONNECTIONS] = {"gap_connections", "connections with at least one such hole"},
     [EVENT_HELD_BOUND] = {"held_bound", "holes given up early because a bound on held data was reached"},
     [EVENT_CONFLICTS] = {"conflicts", "overlapping segments that differed: the first copy counted"},
@@ -62,6 +60,7 @@ const struct counter_row event_rows[EVENTS] = {
     [EVENT_OTHER_SCHEME] = {"other_scheme", "authorization headers of another scheme (Basic, Negotiate, ...)"},
     [EVENT_HEADER_TOO_LONG] = {"header_too_long", "tokens whose JOSE header is longer than 16 KiB: not read"},
     [EVENT_HEADER_CUT] = {"header_cut", "tokens whose JOSE header was never seen whole"},
+    [EVENT_REFERENCES_LEFT_OUT] = {"references_left_out", "JOSE headers that name keys more often than is followed"},
     [EVENT_TOKEN_JUNK] = {"token_junk",
                           "JOSE headers with bytes that are not base64url, skipped as lenient decoders do"},
     [EVENT_TOKEN_TOO_LONG] = {"token_too_long", "tokens longer than 64 KiB, reported as truncated"},
@@ -72,12 +71,25 @@ const struct counter_row event_rows[EVENTS] = {
     [EVENT_EXTRAS_FULL] = {"extras_full", "times a direction found no room for held data, captures or context"},
 };
 
+/* struct counter_values is nothing but uint64_t, so it can be walked as an array. */
+#define COUNTER_WORDS (sizeof(struct counter_values) / sizeof(uint64_t))
+_Static_assert(sizeof(struct counter_values) % sizeof(uint64_t) == 0, "only uint64_t in it");
+
+/* What is published is read while it is written, and then read again: so word by word, atomically, in any order. */
+static void copy_words(struct counter_values *to, const struct counter_values *from)
+{
+    uint64_t *to_words = (uint64_t *)(void *)to;
+    const uint64_t *from_words = (const uint64_t *)(const void *)from;
+    for (size_t i = 0; i < COUNTER_WORDS; i++)
+        __atomic_store_n(&to_words[i], __atomic_load_n(&from_words[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
 void counters_publish(struct counters *counters)
 {
     uint32_t sequence = counters->sequence;
     __atomic_store_n(&counters->sequence, sequence + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    memcpy(&counters->published, &counters->live, sizeof(counters->live));
+    copy_words(&counters->published, &counters->live);
     __atomic_store_n(&counters->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
@@ -85,7 +97,7 @@ void counters_read(const struct counters *counters, struct counter_values *value
 {
     for (;;) {
         uint32_t before = __atomic_load_n(&counters->sequence, __ATOMIC_ACQUIRE);
-        memcpy(values, &counters->published, sizeof(*values));
+        copy_words(values, &counters->published);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if ((before & 1) == 0 && before == __atomic_load_n(&counters->sequence, __ATOMIC_RELAXED))
             return;
@@ -93,14 +105,11 @@ void counters_read(const struct counters *counters, struct counter_values *value
     }
 }
 
-/* struct counter_values is nothing but uint64_t, so it can be walked as an array. */
-_Static_assert(sizeof(struct counter_values) % sizeof(uint64_t) == 0, "only uint64_t in it");
-
 void counters_add(struct counter_values *sum, const struct counter_values *more)
 {
     uint64_t *to = (uint64_t *)(void *)sum;
     const uint64_t *from = (const uint64_t *)(const void *)more;
-    for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+    for (size_t i = 0; i < COUNTER_WORDS; i++)
         to[i] += from[i];
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CAPTURE_BLOCK_H
-#define CAPTURE_BLOCK_H
+#ifndef BEARERTAP_APP_CAPTURE_BLOCK_H
+#define BEARERTAP_APP_CAPTURE_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

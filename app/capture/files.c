@@ -11,6 +11,8 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include <bearertap/handover.h>
+
 #include "block.h"
 #include "format.h"
 #include "input.h"
@@ -94,7 +96,9 @@ int capture_files_create(const char *const *paths, unsigned count, unsigned mbuf
     files->count = count;
     files->interfaces = calloc(CAPTURE_PORTS_MAX, sizeof(*files->interfaces));
     files->blocks = block_pool_create(blocks_for(mbufs));
-    files->mbufs = rte_pktmbuf_pool_create(name, mbufs + STASH, cache_size(mbufs), 0, 0, SOCKET_ID_ANY);
+    /* This ring, since nobody in it waits for a thread that is not on a processor. */
+    files->mbufs =
+        rte_pktmbuf_pool_create_by_ops(name, mbufs + STASH, cache_size(mbufs), 0, 0, SOCKET_ID_ANY, "ring_mt_rts");
     if (files->interfaces == NULL || files->blocks == NULL || files->mbufs == NULL) {
         capture_files_destroy(files);
         return error_set(error, ENOMEM, "no memory for %u packets and %u blocks of %u KiB: give EAL at least %zu MiB",
@@ -172,6 +176,8 @@ static void say_damaged(struct capture_files *files, const char *damage)
     close_understood(files, true);
 }
 
+#define PLAIN_IN_SHELL "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%="
+
 /* Nothing of what the file begins with is a capture's beginning. */
 static void say_foreign(struct capture_files *files)
 {
@@ -179,10 +185,11 @@ static void say_foreign(struct capture_files *files)
     const uint8_t *bytes = input_bytes(&files->input);
     uint32_t length = input_at_hand(&files->input);
     const struct foreign_format *foreign = foreign_format_of(bytes, length);
-    bool is_stdin = files->input.fd == STDIN_FILENO;
+    /* A command that can be pasted: names with anything that a shell looks at are left to the reader. */
+    bool is_shown = files->input.fd != STDIN_FILENO && name[0] != '-' && name[strspn(name, PLAIN_IN_SHELL)] == '\0';
     if (foreign != NULL && foreign->unpack != NULL)
         log_error("%s is %s; unpack it on the way: %s %s%s | bearertap read -", name, foreign->what, foreign->unpack,
-                  is_stdin ? "FILE" : name, foreign->unpack_after);
+                  is_shown ? name : "FILE", foreign->unpack_after);
     else if (foreign != NULL)
         log_error("%s is %s, not a capture (pcap or pcapng)", name, foreign->what);
     else if (length < 4)
@@ -258,7 +265,8 @@ static bool stash_fill(struct capture_files *files)
         if (rte_pktmbuf_alloc_bulk(files->mbufs, &files->stash[files->stashed], missing) != 0)
             return false;
     }
-    files->stashed += missing;
+    for (; missing > 0; missing--)
+        handover_taken(files->stash[files->stashed++]);
     return true;
 }
 
@@ -433,6 +441,7 @@ void capture_release(struct rte_mbuf **mbufs, unsigned count)
             mbuf->next = NULL;
             mbuf->nb_segs = 1;
             mbuf->ol_flags = 0;
+            handover_given(mbuf);
             if (batched == RTE_DIM(batch) || (batched > 0 && mbuf->pool != batch[0]->pool)) {
                 rte_mempool_put_bulk(batch[0]->pool, (void **)batch, batched);
                 batched = 0;

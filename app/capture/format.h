@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CAPTURE_FORMAT_H
-#define CAPTURE_FORMAT_H
+#ifndef BEARERTAP_APP_CAPTURE_FORMAT_H
+#define BEARERTAP_APP_CAPTURE_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -21,15 +21,32 @@ static int check_kind(int fd, const char *name, struct error *error)
     return 0;
 }
 
+static int refuse_to_open(const char *name, int code, struct error *error)
+{
+    static const struct {
+        int code;
+        const char *remedy;
+    } remedies[] = {
+        {EACCES, "; let this user read it and search its folders, or pipe it in: sudo cat FILE | bearertap read -"},
+        {ENXIO, "; a socket or a device is no capture, name a file or a pipe"},
+        {EMFILE, "; `ulimit -n 1024`"},
+    };
+    const char *remedy = "";
+    for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+        if (remedies[i].code == code)
+            remedy = remedies[i].remedy;
+    return error_set(error, code, "cannot open %s: %s%s", name, strerror(code), remedy);
+}
+
 int input_open(struct input *input, const char *path, struct error *error)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    const char *name = is_stdin ? "standard input" : path;
+    const char *name = is_stdin ? "standard input" : path[0] != '\0' ? path : "\"\"";
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && errno == EINTR) /* a named pipe whose writer has not come */
         return -EINTR;
     if (fd < 0)
-        return error_set(error, errno, "cannot open %s: %s", name, strerror(errno));
+        return refuse_to_open(name, errno, error);
 
     int code = check_kind(fd, name, error);
     if (code != 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CAPTURE_INPUT_H
-#define CAPTURE_INPUT_H
+#ifndef BEARERTAP_APP_CAPTURE_INPUT_H
+#define BEARERTAP_APP_CAPTURE_INPUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,6 +3,7 @@
 #include "format.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include <rte_errno.h>
 #include <rte_mbuf_dyn.h>
@@ -31,7 +32,7 @@ int capture_register_fields(struct error *error)
  * bears the same name and link type: so connections go on from file to file, and the table does not fill.
  */
 static struct capture_port ports[CAPTURE_PORTS_MAX];
-static unsigned ports_used;
+static atomic_uint ports_used; /* counts a port once it is all there (release), since any thread asks (acquire) */
 
 /* Port number + 1 by hash of the port, linear probing, never more than half full; since a file may describe millions
  * of interfaces. */
@@ -40,7 +41,7 @@ static uint16_t port_slots[PORT_SLOTS];
 
 const struct capture_port *capture_port(uint16_t number)
 {
-    return number < ports_used ? &ports[number] : NULL;
+    return number < atomic_load_explicit(&ports_used, memory_order_acquire) ? &ports[number] : NULL;
 }
 
 uint16_t port_enter(enum link_type link_type, const uint8_t *name, size_t length)
@@ -57,11 +58,13 @@ uint16_t port_enter(enum link_type link_type, const uint8_t *name, size_t length
     for (; port_slots[slot] != 0; slot = (slot + 1) % PORT_SLOTS)
         if (memcmp(&ports[port_slots[slot] - 1], &port, sizeof(port)) == 0)
             return (uint16_t)(port_slots[slot] - 1);
-    if (ports_used == CAPTURE_PORTS_MAX)
+    unsigned number = atomic_load_explicit(&ports_used, memory_order_relaxed);
+    if (number == CAPTURE_PORTS_MAX)
         return CAPTURE_PORTS_MAX;
-    ports[ports_used] = port;
-    port_slots[slot] = (uint16_t)++ports_used;
-    return (uint16_t)(ports_used - 1);
+    ports[number] = port;
+    atomic_store_explicit(&ports_used, number + 1, memory_order_release);
+    port_slots[slot] = (uint16_t)(number + 1);
+    return (uint16_t)number;
 }
 
 /* tcpdump.org/linktypes.html: what is understood, and what a person may well have and must be told the name of. */

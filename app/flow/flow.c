@@ -23,12 +23,6 @@ struct bucket {
     uint32_t flows[BUCKET_SLOTS]; /* index + 1; 0: empty */
 };
 
-struct list {
-    uint32_t oldest, newest; /* index + 1 */
-    uint32_t count;
-    uint32_t timeout_ms;
-};
-
 struct flow_table {
     struct flow_table_options options;
     struct flow *flows;
@@ -41,6 +35,7 @@ struct flow_table {
     uint32_t free_flow; /* index + 1 */
     uint32_t free_extra;
     struct list lists[FLOW_LISTS];
+    uint32_t timeouts_ms[FLOW_LISTS];
     uint64_t swept_ms;         /* all of it: the low half of a date is as often negative as not */
     const struct burst *burst; /* being looked up */
     unsigned burst_done;       /* its packets before this one have their flows */
@@ -84,13 +79,15 @@ struct flow_table *flow_table_create(const struct flow_table_options *options)
     table->hashes = rte_zmalloc("flow_hashes", (size_t)options->flows_max * sizeof(uint64_t), 64);
     table->buckets = rte_zmalloc("flow_buckets", (size_t)buckets * sizeof(struct bucket), 64);
     table->extras = rte_zmalloc("flow_extras", (size_t)options->extras_max * sizeof(struct flow_extra), 64);
-    table->lists[FLOW_UNPROVEN].timeout_ms = options->unproven_timeout_ms;
-    table->lists[FLOW_ESTABLISHED].timeout_ms = options->idle_timeout_ms;
-    table->lists[FLOW_CLOSED].timeout_ms = options->closed_timeout_ms;
+    table->timeouts_ms[FLOW_UNPROVEN] = options->unproven_timeout_ms;
+    table->timeouts_ms[FLOW_ESTABLISHED] = options->idle_timeout_ms;
+    table->timeouts_ms[FLOW_CLOSED] = options->closed_timeout_ms;
     if (table->flows == NULL || table->hashes == NULL || table->buckets == NULL || table->extras == NULL) {
         flow_table_destroy(table);
         return NULL;
     }
+    for (unsigned i = 0; i < FLOW_LISTS; i++)
+        table->lists[i] = list_of(&table->flows[0].link, sizeof(struct flow));
     /* Connections touch buckets at random: their memory is had now, and not one page fault at a time later. */
     memset(table->buckets, 0, (size_t)buckets * sizeof(struct bucket));
     return table;
@@ -124,41 +121,23 @@ struct flow *flow_at(const struct flow_table *table, uint32_t index)
 
 /* Lists. */
 
-static void list_remove(struct flow_table *table, struct flow *flow)
+static void leave_list(struct flow_table *table, struct flow *flow)
 {
-    struct list *list = &table->lists[flow->list];
-    if (flow->older != 0)
-        table->flows[flow->older - 1].newer = flow->newer;
-    else
-        list->oldest = flow->newer;
-    if (flow->newer != 0)
-        table->flows[flow->newer - 1].older = flow->older;
-    else
-        list->newest = flow->older;
-    list->count--;
+    list_remove(&table->lists[flow->list], flow_index(table, flow) + 1);
 }
 
-static void list_append(struct flow_table *table, struct flow *flow, enum flow_list to)
+static void enter_list(struct flow_table *table, struct flow *flow, enum flow_list to)
 {
-    struct list *list = &table->lists[to];
-    uint32_t link = flow_index(table, flow) + 1;
     flow->list = (uint8_t)to;
-    flow->older = list->newest;
-    flow->newer = 0;
-    if (list->newest != 0)
-        table->flows[list->newest - 1].newer = link;
-    else
-        list->oldest = link;
-    list->newest = link;
-    list->count++;
+    list_append(&table->lists[to], flow_index(table, flow) + 1);
 }
 
 void flow_set_list(struct flow_table *table, struct flow *flow, enum flow_list list)
 {
     if (flow->list == (uint8_t)list)
         return;
-    list_remove(table, flow);
-    list_append(table, flow, list);
+    leave_list(table, flow);
+    enter_list(table, flow, list);
 }
 
 /* The index. */
@@ -273,8 +252,8 @@ static void flow_remove(struct flow_table *table, struct flow *flow)
         flow_extra_release(table, &flow->directions[d]);
     uint32_t link = flow_index(table, flow) + 1;
     index_remove(table, table->hashes[link - 1], link);
-    list_remove(table, flow);
-    flow->newer = table->free_flow;
+    leave_list(table, flow);
+    flow->link.newer = table->free_flow;
     table->free_flow = link;
 }
 
@@ -304,8 +283,8 @@ static struct flow *choose_victim(struct flow_table *table, enum flow_list from,
             victim = flow;
         if (victim == flow && from != FLOW_ESTABLISHED)
             break; /* these lists are in order of time */
-        list_remove(table, flow);
-        list_append(table, flow, from);
+        leave_list(table, flow);
+        enter_list(table, flow, from);
     }
     return victim;
 }
@@ -353,7 +332,7 @@ static struct flow *insert(struct flow_table *table, uint64_t hash, const struct
         return NULL;
     struct flow *flow = &table->flows[link - 1];
     if (table->free_flow != 0)
-        table->free_flow = flow->newer;
+        table->free_flow = flow->link.newer;
     else
         table->flows_used++;
     table->hashes[link - 1] = hash;
@@ -370,7 +349,7 @@ static struct flow *insert(struct flow_table *table, uint64_t hash, const struct
     flow->has_vlan = endpoints->has_vlan;
     flow->ip_version = endpoints->ip_version;
     flow_clear(flow, time_ns, capture_port);
-    list_append(table, flow, FLOW_UNPROVEN);
+    enter_list(table, flow, FLOW_UNPROVEN);
     return flow;
 }
 
@@ -448,7 +427,7 @@ void flow_begin_segment(struct flow_table *table, struct flow *flow, unsigned di
     uint32_t now_ms = milliseconds(time_ns);
     if ((flow->flags & FLOW_FRESH) == 0) {
         struct flow_direction *peer = &flow->directions[1 - direction];
-        if (silent_ms(flow, now_ms) > table->lists[flow->list].timeout_ms) {
+        if (silent_ms(flow, now_ms) > table->timeouts_ms[flow->list]) {
             begin_anew(table, flow, time_ns, capture_port);
             table->options.events[EVENT_FLOW_EXPIRED]++;
         } else if (flow_syn_is_new(&flow->directions[direction], segment) &&
@@ -471,13 +450,13 @@ static void expire_oldest(struct flow_table *table, enum flow_list from, uint32_
     struct list *list = &table->lists[from];
     for (; most > 0 && list->oldest != 0; most--) {
         struct flow *flow = &table->flows[list->oldest - 1];
-        if (silent_ms(flow, now_ms) > list->timeout_ms) {
+        if (silent_ms(flow, now_ms) > table->timeouts_ms[from]) {
             flow_remove(table, flow);
             table->options.events[EVENT_FLOW_EXPIRED]++;
         } else if (from != FLOW_UNPROVEN || flow->last_seen_ms != milliseconds(flow->first_time_ns)) {
             /* A SYN sent again and again must not keep those behind it from their end. */
-            list_remove(table, flow);
-            list_append(table, flow, from);
+            leave_list(table, flow);
+            enter_list(table, flow, from);
         } else {
             return;
         }
@@ -485,9 +464,9 @@ static void expire_oldest(struct flow_table *table, enum flow_list from, uint32_
 }
 
 /* How many flows of a list a sweep may look at now, so that it goes round twice in the list's timeout. */
-static uint32_t sweep_share(const struct list *list, uint32_t elapsed_ms)
+static uint32_t sweep_share(const struct flow_table *table, enum flow_list list, uint32_t elapsed_ms)
 {
-    uint64_t share = (uint64_t)list->count * elapsed_ms * 2 / list->timeout_ms + 1;
+    uint64_t share = (uint64_t)table->lists[list].count * elapsed_ms * 2 / table->timeouts_ms[list] + 1;
     return share < SWEEP_MAX ? (uint32_t)share : SWEEP_MAX;
 }
 
@@ -502,8 +481,7 @@ void flow_table_keep_house(struct flow_table *table, uint64_t now_ns)
     uint32_t elapsed_ms = elapsed < UINT32_MAX ? (uint32_t)elapsed : UINT32_MAX;
     table->swept_ms = now_ns / 1000000;
     for (enum flow_list list = 0; list < FLOW_LISTS; list++)
-        expire_oldest(table, list, now_ms,
-                      list == FLOW_UNPROVEN ? SWEEP_MAX : sweep_share(&table->lists[list], elapsed_ms));
+        expire_oldest(table, list, now_ms, list == FLOW_UNPROVEN ? SWEEP_MAX : sweep_share(table, list, elapsed_ms));
 }
 
 void flow_table_end_all(struct flow_table *table)
@@ -550,6 +528,7 @@ void flow_extra_release(struct flow_table *table, struct flow_direction *directi
 {
     if (direction->extra == 0)
         return;
+    direction->position -= table->extras[direction->extra - 1].urgent_bytes; /* so that runs' positions go on */
     table->extras[direction->extra - 1].owner = table->free_extra;
     table->free_extra = direction->extra;
     direction->extra = 0;

@@ -3,8 +3,10 @@
  * Kept client bytes: a window over the stream that begins where a request begins. Complete requests are let go of once
  * a threshold is passed, which doubles when nothing could be let go of, so that a sender of single bytes cannot make us
  * parse the same head over and over. A body longer than the window is not kept, but its end is remembered
- * (kept_resume), so that the next request is found. Where the framing does not tell, or a gap swallowed it, the window
- * is unsynced, and begins again when the client speaks after the server did.
+ * (kept_resume), so that the next request is found. A head longer than the window keeps its beginning, where request
+ * line and Host nearly always stand, and is followed to its end; how its body is framed is not known then. Where the
+ * framing does not tell, or a gap swallowed it, the window is unsynced, and begins again when the client speaks after
+ * the server did.
  */
 #include "request.h"
 
@@ -17,6 +19,9 @@
 /* So much is kept and scanned at once: half a window, so that the head of the request at hand is still in the other. */
 #define PIECE_BYTES (HTTP_KEPT_MAX / 2)
 
+/* The last line of an overlong head: an empty one ends it. */
+enum kept_line { LINE_BEGUN, LINE_EMPTY, LINE_EMPTY_CR };
+
 struct kept_chunk {
     uint8_t bytes[HTTP_KEPT_CHUNK];
 };
@@ -26,7 +31,7 @@ struct http {
     struct kept_chunk *chunks;
     uint32_t *next_free; /* by chunk, index + 1 */
     uint32_t chunks_used, free_chunk;
-    uint32_t oldest, newest; /* extras with kept bytes, index + 1 */
+    struct list keepers; /* extras with kept bytes */
 
     struct http_cursor cursor; /* over the bytes that were looked at last */
     const struct flow_extra *cursor_of;
@@ -47,6 +52,7 @@ struct http *http_create(const struct http_options *options)
     http->options = *options;
     http->chunks = rte_zmalloc("http_chunks", (size_t)options->chunks_max * sizeof(struct kept_chunk), 64);
     http->next_free = rte_zmalloc("http_free", (size_t)options->chunks_max * sizeof(uint32_t), 64);
+    http->keepers = list_of(&flow_extra_at(options->flows, 0)->kept_link, sizeof(struct flow_extra));
     if (http->chunks == NULL || http->next_free == NULL) {
         http_destroy(http);
         return NULL;
@@ -63,32 +69,10 @@ void http_destroy(struct http *http)
     rte_free(http);
 }
 
-static void list_remove(struct http *http, struct flow_extra *extra)
+/* The extra's name on the list. */
+static uint32_t keeper_of(const struct http *http, const struct flow_extra *extra)
 {
-    if (!extra->kept_listed)
-        return;
-    struct flow_table *flows = http->options.flows;
-    if (extra->kept_older != 0)
-        flow_extra_at(flows, extra->kept_older - 1)->kept_newer = extra->kept_newer;
-    else
-        http->oldest = extra->kept_newer;
-    if (extra->kept_newer != 0)
-        flow_extra_at(flows, extra->kept_newer - 1)->kept_older = extra->kept_older;
-    else
-        http->newest = extra->kept_older;
-    extra->kept_listed = false;
-}
-
-static void list_append(struct http *http, struct flow_extra *extra, uint32_t link)
-{
-    extra->kept_older = http->newest;
-    extra->kept_newer = 0;
-    if (http->newest != 0)
-        flow_extra_at(http->options.flows, http->newest - 1)->kept_newer = link;
-    else
-        http->oldest = link;
-    http->newest = link;
-    extra->kept_listed = true;
+    return (uint32_t)(extra - flow_extra_at(http->options.flows, 0)) + 1;
 }
 
 static void chunk_free(struct http *http, uint32_t link)
@@ -116,7 +100,8 @@ static void drop_front(struct http *http, struct flow_extra *extra, uint32_t cou
     if (extra->kept_length == 0) {
         extra->kept_head = 0;
         extra->kept_shed_at = SHED_FIRST;
-        list_remove(http, extra);
+        if (list_holds(&http->keepers, keeper_of(http, extra)))
+            list_remove(&http->keepers, keeper_of(http, extra));
     }
 }
 
@@ -124,15 +109,32 @@ static void lose_sync(struct http *http, struct flow_extra *extra)
 {
     drop_front(http, extra, extra->kept_length);
     extra->kept_unsynced = true;
+    extra->kept_overlong = false;
     extra->kept_resume = 0;
+}
+
+/* Looks for the end of an overlong head in these bytes, which are not kept. */
+static void follow_head(struct flow_extra *extra, const uint8_t *bytes, uint32_t length, uint64_t position)
+{
+    for (uint32_t i = 0; i < length && extra->kept_head_end == UINT64_MAX; i++) {
+        if (bytes[i] == '\n') {
+            if (extra->kept_line_end == UINT64_MAX)
+                extra->kept_line_end = position + i + 1;
+            if (extra->kept_line != LINE_BEGUN)
+                extra->kept_head_end = position + i + 1;
+            extra->kept_line = LINE_EMPTY;
+        } else {
+            extra->kept_line = bytes[i] == '\r' && extra->kept_line == LINE_EMPTY ? LINE_EMPTY_CR : LINE_BEGUN;
+        }
+    }
 }
 
 static uint32_t chunk_new(struct http *http, const struct flow_extra *for_whom)
 {
     if (http->free_chunk == 0 && http->chunks_used == http->options.chunks_max) {
-        if (http->oldest == 0)
+        if (http->keepers.oldest == 0)
             return 0;
-        struct flow_extra *victim = flow_extra_at(http->options.flows, http->oldest - 1);
+        struct flow_extra *victim = flow_extra_at(http->options.flows, http->keepers.oldest - 1);
         if (victim == for_whom)
             return 0;
         http->options.events[EVENT_CONTEXT_EVICTED]++;
@@ -162,7 +164,7 @@ static const uint8_t *linearize(struct http *http, const struct flow_extra *extr
     return http->linear;
 }
 
-static void append(struct http *http, struct flow_extra *extra, uint32_t link, const uint8_t *bytes, uint32_t length)
+static void append(struct http *http, struct flow_extra *extra, const uint8_t *bytes, uint32_t length)
 {
     http->cursor.valid = false;
     while (length > 0) {
@@ -175,8 +177,8 @@ static void append(struct http *http, struct flow_extra *extra, uint32_t link, c
             http->options.events[EVENT_CONTEXT_EVICTED]++;
             return;
         }
-        if (!extra->kept_listed)
-            list_append(http, extra, link);
+        if (extra->kept_length == 0)
+            list_append(&http->keepers, keeper_of(http, extra));
         uint32_t here = HTTP_KEPT_CHUNK - used < length ? HTTP_KEPT_CHUNK - used : length;
         memcpy(http->chunks[extra->kept_chunks[slot] - 1].bytes + used, bytes, here);
         extra->kept_length += here;
@@ -185,11 +187,29 @@ static void append(struct http *http, struct flow_extra *extra, uint32_t link, c
     }
 }
 
+/* The window is full of one request, and where that ends isn't known. `bytes`: what is kept. */
+static void give_up_end(struct http *http, struct flow_extra *extra, const uint8_t *bytes)
+{
+    struct http_place place;
+    uint32_t length = extra->kept_length, last = length < 3 ? length : 3;
+    if (!http_find_request(bytes, length, length - 1, &place) || place.head_complete) {
+        lose_sync(http, extra);
+        return;
+    }
+    extra->kept_overlong = true;
+    extra->kept_line = LINE_BEGUN;
+    extra->kept_line_end = extra->kept_head_end = UINT64_MAX;
+    follow_head(extra, bytes + length - last, last, extra->kept_base + length - last);
+    if (bytes[length - 1] != '\n') /* the window's last line goes on */
+        extra->kept_line_end = UINT64_MAX;
+}
+
 static void shed(struct http *http, struct flow_extra *extra, bool full)
 {
     http->cursor.valid = false; /* the bytes it walks may be overwritten */
     uint64_t body_end;
-    int64_t complete = http_complete_requests(linearize(http, extra), extra->kept_length, &body_end);
+    const uint8_t *bytes = linearize(http, extra);
+    int64_t complete = http_complete_requests(bytes, extra->kept_length, &body_end);
     if (complete < 0) {
         lose_sync(http, extra);
         return;
@@ -202,7 +222,7 @@ static void shed(struct http *http, struct flow_extra *extra, bool full)
     if (body_end > 0)
         extra->kept_resume = base + body_end;
     else if (full && complete == 0)
-        lose_sync(http, extra);
+        give_up_end(http, extra, bytes);
     extra->kept_shed_at = extra->kept_length * 2 > SHED_FIRST ? extra->kept_length * 2 : SHED_FIRST;
 }
 
@@ -232,43 +252,22 @@ void http_keep(struct http *http, struct flow *flow, unsigned direction, const u
     struct flow_extra *extra = flow_extra_get(http->options.flows, flow, direction);
     if (extra == NULL)
         return;
-    if (extra->kept_unsynced) {
-        if (!turn)
-            return;
-        drop_front(http, extra, extra->kept_length);
-        extra->kept_unsynced = false;
+    if (extra->kept_overlong) { /* whether the server spoke or not: a head goes on to its end */
+        follow_head(extra, bytes, length, position);
+        return;
     }
-    if (position < extra->kept_resume) {
-        if (extra->kept_resume - position >= length)
-            return;
-        uint32_t body = (uint32_t)(extra->kept_resume - position);
-        bytes += body;
-        length -= body;
-        position += body;
-    }
+    if (extra->kept_unsynced && !turn)
+        return;
+    extra->kept_unsynced = false;
+    if (position < extra->kept_resume)
+        return;
     if (extra->kept_length > 0 && extra->kept_base + extra->kept_length != position)
         drop_front(http, extra, extra->kept_length); /* the body in between, to kept_resume, completed what was kept */
     if (extra->kept_length == 0) {
         extra->kept_base = position;
         extra->kept_shed_at = SHED_FIRST;
     }
-    uint32_t room = room_of(extra);
-    if (length > room && extra->kept_length > 0) {
-        shed(http, extra, false);
-        if (position < extra->kept_resume) {
-            http_keep(http, flow, direction, bytes, length, position, false);
-            return;
-        }
-        if (extra->kept_unsynced)
-            return;
-        if (extra->kept_length == 0)
-            extra->kept_base = position;
-        room = room_of(extra);
-    }
-    append(http, extra, flow->directions[direction].extra, bytes, length < room ? length : room);
-    /* A head longer than the window, or a body whose end is not told: what follows is no request's beginning. */
-    if (length > room)
-        extra->kept_unsynced = true;
+    append(http, extra, bytes, length);
 }
 
 void http_shed(struct http *http, struct flow *flow, unsigned direction)
@@ -276,6 +275,11 @@ void http_shed(struct http *http, struct flow *flow, unsigned direction)
     struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
     if (extra == NULL || extra->kept_length == 0)
         return;
+    if (extra->kept_overlong) {
+        if (extra->kept_head_end != UINT64_MAX)
+            lose_sync(http, extra);
+        return;
+    }
     /* Once a body's end is known nothing is added before it comes. */
     bool full = room_of(extra) == 0 && extra->kept_resume <= extra->kept_base + extra->kept_length;
     if (extra->kept_length >= extra->kept_shed_at || full)
@@ -312,6 +316,20 @@ bool http_head_ends(const struct http *http, const struct flow *flow, unsigned d
     return false;
 }
 
+/* What stands behind the window: the body of the request in it, or the rest of its overlong head. */
+static bool place_behind_window(const struct flow_extra *extra, uint64_t position, struct http_place *place)
+{
+    if (extra->kept_overlong) {
+        if (position >= extra->kept_line_end) {
+            place->region = HTTP_HEADER;
+            place->header_name = (struct http_view){NULL, 0};
+        }
+        return true;
+    }
+    place->region = HTTP_BODY;
+    return place->body_end_known && place->body_end > position - extra->kept_base;
+}
+
 bool http_find_place(struct http *http, struct flow *flow, unsigned direction, uint64_t position,
                      struct http_place *place)
 {
@@ -319,7 +337,7 @@ bool http_find_place(struct http *http, struct flow *flow, unsigned direction, u
     if (extra == NULL || extra->kept_length == 0 || position < extra->kept_base)
         return false;
     uint64_t base = extra->kept_base, offset = position - base;
-    if (offset >= extra->kept_length && position >= extra->kept_resume)
+    if (offset >= extra->kept_length && position >= (extra->kept_overlong ? extra->kept_head_end : extra->kept_resume))
         return false;
     uint32_t within = offset < extra->kept_length ? (uint32_t)offset : extra->kept_length - 1;
     if (!http->cursor.valid || http->cursor_of != extra) {
@@ -329,11 +347,9 @@ bool http_find_place(struct http *http, struct flow *flow, unsigned direction, u
     }
     if (!http_cursor_place(&http->cursor, http->cursor_bytes, extra->kept_length, within, place))
         return false;
-    if (offset >= extra->kept_length) {
-        if (!place->body_end_known || place->body_end <= offset)
-            return false;
-        place->region = HTTP_BODY;
-    }
+    if (offset >= extra->kept_length && !place_behind_window(extra, position, place))
+        return false;
+    place->head_complete = place->head_complete || extra->kept_overlong;
     place->body_end += base;
     return true;
 }

@@ -26,8 +26,9 @@ static void capture_take(struct scan *scan, struct capture *capture)
 static struct chunk *take_chunk(struct scan *scan)
 {
     struct chunk *chunk = chunk_take(scan->options.chunks);
-    while (chunk == NULL && scan->options.handler.wait_for_chunks(scan->options.handler.context))
-        chunk = chunk_take(scan->options.chunks);
+    /* Once more after it said that none will come: they may have come before it looked. */
+    for (bool more_may_come = true; chunk == NULL && more_may_come; chunk = chunk_take(scan->options.chunks))
+        more_may_come = scan->options.handler.wait_for_chunks(scan->options.handler.context);
     return chunk;
 }
 
@@ -222,6 +223,44 @@ static void capture_take_decoded(struct scan *scan, struct capture *capture, uns
     }
 }
 
+/*
+ * A token that ends a message's body without a delimiter runs into the next message, up to the space behind `HTTP/1.1`
+ * (RFC 9112 section 4): these bytes are not its own. The text tells that, and not the framing: no compact token holds a
+ * slash, so that none is shortened whatever Content-Length a peer makes up, and it is the same for any cut of the
+ * stream. Where Content-Length says otherwise the message goes on, and no receiver of it takes that text for a token.
+ * Of requests the kept bytes tell the body's end before that: capture->limit.
+ */
+static void leave_next_message(struct scan *scan, struct capture *capture)
+{
+    static const char version[] = "HTTP/1.";
+    enum { VERSION = sizeof(version) }; /* with the digit */
+    struct scan_token *token = &capture->token;
+    if (token->length <= VERSION)
+        return;
+    struct chunk *before = token->chain, *last = capture->last_chunk;
+    while (before->next != NULL && before->next != last)
+        before = before->next;
+    uint8_t text[VERSION];
+    for (uint32_t i = 0; i < VERSION; i++) {
+        uint32_t back = VERSION - i;
+        text[i] = back <= last->length ? last->data[last->length - back]
+                                       : before->data[before->length - (back - last->length)];
+    }
+    if (memcmp(text, version, VERSION - 1) != 0 || text[VERSION - 1] < '0' || text[VERSION - 1] > '9')
+        return;
+    token->length -= VERSION;
+    if (last->length > VERSION || before == last) {
+        last->length -= VERSION;
+        memset(last->data + last->length, 0, VERSION); /* a chunk in the pool is zero */
+        return;
+    }
+    before->length -= VERSION - last->length;
+    memset(before->data + before->length, 0, VERSION - last->length);
+    before->next = NULL;
+    capture->last_chunk = before;
+    chunk_give_back(scan->options.chunks, last);
+}
+
 /* The token itself, from capture->at up to `to`. */
 static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
 {
@@ -267,6 +306,8 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
             escape_add(capture, *at);
             capture->at++;
         } else if ((ends_token[*at] & ends) != 0) {
+            if (*at == ' ' && capture->state == CAPTURE_REST && capture->syntax != SYNTAX_CREDENTIALS)
+                leave_next_message(scan, capture);
             capture_finish(scan, capture, direct ? from : NULL, direct ? length : 0);
         } else { /* the dot */
             if (!capture_judge(scan, capture, direct ? from : NULL, direct ? length : 0))

@@ -42,7 +42,7 @@ struct capture {
     uint64_t limit; /* the token ends here at the latest: its request body's end */
     struct scan_token token;
     struct chunk *last_chunk;
-    uint32_t older, newer; /* between two runs: on the list of such captures, index + 1 */
+    struct list_link link; /* between two runs: on the list of such captures */
 };
 
 _Static_assert(sizeof(struct capture) + sizeof(uint32_t) <= SCAN_CAPTURE_BYTES, "as scan.h says");
@@ -65,8 +65,8 @@ struct scan {
     struct capture *pool; /* captures between two runs */
     uint32_t pool_used, pool_free;
     uint32_t *pool_next;
-    uint32_t oldest, newest; /* of them, by the time of their last byte; index + 1 */
-    uint32_t stored_chunks;  /* that they hold */
+    struct list stored;     /* them, by the time of their last byte */
+    uint32_t stored_chunks; /* that they hold */
 
     unsigned events_count;
     struct scan_event *events;

@@ -57,6 +57,7 @@ int scan_create(const struct scan_options *options, struct scan **scan, struct e
         scan_destroy(made);
         return error_set(error, ENOMEM, "out of memory for a scanner");
     }
+    made->stored = list_of(&made->pool[0].link, sizeof(struct capture));
     *scan = made;
     return 0;
 }
@@ -193,29 +194,15 @@ static void act_on_event(struct scan *scan, const struct pattern_row *row, uint6
 
 static void pool_put(struct scan *scan, const struct capture *capture, uint32_t link)
 {
-    struct capture *stored = &scan->pool[link - 1];
-    *stored = *capture;
-    stored->older = scan->newest;
-    stored->newer = 0;
-    if (scan->newest != 0)
-        scan->pool[scan->newest - 1].newer = link;
-    else
-        scan->oldest = link;
-    scan->newest = link;
+    scan->pool[link - 1] = *capture;
+    list_append(&scan->stored, link);
     scan->stored_chunks += capture_chunks(capture);
 }
 
 static void pool_take(struct scan *scan, struct capture *capture, uint32_t link)
 {
+    list_remove(&scan->stored, link);
     *capture = scan->pool[link - 1];
-    if (capture->older != 0)
-        scan->pool[capture->older - 1].newer = capture->newer;
-    else
-        scan->oldest = capture->newer;
-    if (capture->newer != 0)
-        scan->pool[capture->newer - 1].older = capture->older;
-    else
-        scan->newest = capture->older;
     scan->stored_chunks -= capture_chunks(capture);
     scan->pool_next[link - 1] = scan->pool_free;
     scan->pool_free = link;
@@ -224,7 +211,7 @@ static void pool_take(struct scan *scan, struct capture *capture, uint32_t link)
 /* Ends the capture that has waited longest for its direction's next bytes. */
 static void end_oldest_capture(struct scan *scan)
 {
-    uint32_t link = scan->oldest;
+    uint32_t link = scan->stored.oldest;
     const struct scan_token *token = &scan->pool[link - 1].token;
     struct flow_extra *extra = flow_extra_find(scan->options.flows, &token->flow->directions[token->direction]);
     unsigned slot = 0;
@@ -271,7 +258,7 @@ static void store_captures(struct scan *scan, struct flow *flow, unsigned direct
     unsigned stored = 0;
     for (; extra != NULL && stored < scan->captures_count; stored++) {
         uint32_t link = pool_slot(scan);
-        if (link == 0 && extra->captures[0] != scan->oldest && scan->oldest != 0) {
+        if (link == 0 && extra->captures[0] != scan->stored.oldest && scan->stored.oldest != 0) {
             end_oldest_capture(scan);
             link = pool_slot(scan);
         }

@@ -16,7 +16,8 @@
 
 struct inbox {
     struct rte_ring *ring;
-    struct waiter waiter; /* the owner sleeps here */
+    struct waiter waiter;         /* the owner sleeps here */
+    alignas(64) uint32_t at_work; /* the owner holds packets that it took */
 };
 
 struct spread {
@@ -73,19 +74,21 @@ void spread_wait_for_release(struct spread *spread)
 {
     spread_wake(spread);
     uint32_t ticket = waiter_prepare(&spread->room);
-    bool empty = true;
+    /* At work is read after the ring: an owner says that it is before it takes what empties the ring. */
+    bool out = false;
     for (unsigned i = 0; i < spread->workers; i++)
-        empty = empty && rte_ring_empty(spread->inboxes[i].ring);
-    if (empty) /* whatever is out is being worked on: it comes back at once */
-        waiter_cancel(&spread->room);
-    else
+        out = out || !rte_ring_empty(spread->inboxes[i].ring) ||
+              __atomic_load_n(&spread->inboxes[i].at_work, __ATOMIC_SEQ_CST) != 0;
+    if (out)
         waiter_sleep(&spread->room, ticket);
+    else
+        waiter_cancel(&spread->room);
 }
 
-void spread_released(struct spread *spread)
+void spread_released(struct spread *spread, unsigned worker)
 {
-    if (waiter_is_waiting(&spread->room))
-        waiter_wake(&spread->room);
+    __atomic_store_n(&spread->inboxes[worker].at_work, 0, __ATOMIC_SEQ_CST);
+    waiter_wake(&spread->room);
 }
 
 static void send_parcel(struct spread *spread, unsigned worker)
@@ -146,9 +149,13 @@ unsigned spread_take(struct spread *spread, unsigned worker, struct rte_mbuf **m
     for (;;) {
         /* Finished is read first: what was put in before it was set is then seen. */
         bool finished = __atomic_load_n(&spread->finished, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&inbox->at_work, 1, __ATOMIC_RELAXED);
         unsigned count = rte_ring_sc_dequeue_burst(inbox->ring, (void **)mbufs, BURST_MAX, NULL);
-        if (count > 0 || finished)
+        if (count > 0)
             return count;
+        spread_released(spread, worker);
+        if (finished)
+            return 0;
         before_sleep(context);
         uint32_t ticket = waiter_prepare(&inbox->waiter);
         if (!rte_ring_empty(inbox->ring) || __atomic_load_n(&spread->finished, __ATOMIC_SEQ_CST))

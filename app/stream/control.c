@@ -51,6 +51,15 @@ void take_acknowledgement(struct stream *stream, const struct segment *segment)
     acknowledged->flags |= DIRECTION_ACKNOWLEDGED;
 }
 
+void start_direction(struct stream *stream, struct flow_direction *of, uint32_t sequence)
+{
+    struct flow_extra *extra = flow_extra_find(stream->options.flows, of);
+    if (extra != NULL && sequence_distance(extra->fin_sequence, sequence) < 0)
+        extra->fin_known = false; /* noted while it settled, and not this stream's */
+    of->flags |= DIRECTION_STARTED;
+    of->next_sequence = sequence;
+}
+
 void take_syn(struct stream *stream, const struct segment *segment)
 {
     struct flow *flow = stream->flow;
@@ -58,6 +67,8 @@ void take_syn(struct stream *stream, const struct segment *segment)
     bool from_client = (segment->flags & TCP_ACK) == 0;
     unsigned client = from_client ? stream->direction : 1 - stream->direction;
     bool known = (flow->flags & FLOW_CLIENT_KNOWN) != 0;
+    if ((of->flags & DIRECTION_STARTED) == 0 && of->position > 0) /* it was settling anew */
+        of->flags |= DIRECTION_AFTER_GAP;
     if (!known || (from_client && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != (client == 1))) {
         /* A lone SYN is the better witness: a client may send a SYN with an ACK first, to pass for the server. */
         flow->flags =
@@ -66,10 +77,8 @@ void take_syn(struct stream *stream, const struct segment *segment)
             flow->directions[d].flags &= (uint8_t)~DIRECTION_SCAN_OPEN;
     }
     flow->directions[1 - stream->direction].window_shift = segment->window_shift;
-    if ((of->flags & DIRECTION_STARTED) == 0) {
-        of->flags |= DIRECTION_STARTED;
-        of->next_sequence = segment->sequence + 1;
-    }
+    if ((of->flags & DIRECTION_STARTED) == 0)
+        start_direction(stream, of, segment->sequence + 1);
 }
 
 void take_reset(struct stream *stream, const struct segment *segment)
@@ -95,9 +104,10 @@ static void note_finished(struct stream *stream, struct flow *flow, unsigned dir
 void take_fin(struct stream *stream, uint32_t sequence)
 {
     struct flow_direction *of = &stream->flow->directions[stream->direction];
-    if ((of->flags & (DIRECTION_STARTED | DIRECTION_FINISHED)) != DIRECTION_STARTED)
+    if ((of->flags & DIRECTION_FINISHED) != 0)
         return;
-    if (!sequence_in_window(of, sequence)) {
+    /* While it settles no window is known: look_for_fin sees whether it was right. */
+    if ((of->flags & DIRECTION_STARTED) != 0 && !sequence_in_window(of, sequence)) {
         if (sequence_distance(sequence, of->next_sequence) > 0)
             (*count_event(stream, EVENT_FIN_OUT_OF_WINDOW))++;
         return;
@@ -111,9 +121,10 @@ void take_fin(struct stream *stream, uint32_t sequence)
 
 void look_for_fin(struct stream *stream, struct flow *flow, unsigned direction)
 {
-    struct flow_direction *of = &flow->directions[direction];
+    const struct flow_direction *of = &flow->directions[direction];
     struct flow_extra *extra = flow_extra_find(stream->options.flows, of);
-    if (extra != NULL && extra->fin_known && sequence_distance(of->next_sequence, extra->fin_sequence) >= 0) {
+    if (extra != NULL && extra->fin_known && (of->flags & DIRECTION_STARTED) != 0 &&
+        sequence_distance(of->next_sequence, extra->fin_sequence) >= 0) {
         extra->fin_known = false;
         note_finished(stream, flow, direction);
     }

@@ -32,6 +32,7 @@ struct stream *stream_create(const struct stream_options *options)
         return NULL;
     stream->options = *options;
     stream->step = STEP_DONE;
+    stream->holders = list_of(&flow_extra_at(options->flows, 0)->held_link, sizeof(struct flow_extra));
     if (!held_pool_create(&stream->pool, options->held_bytes_max)) {
         stream_destroy(stream);
         return NULL;
@@ -45,37 +46,6 @@ void stream_destroy(struct stream *stream)
         return;
     held_pool_destroy(&stream->pool);
     rte_free(stream);
-}
-
-/* Holders: extras with held data, the one whose data is oldest first. */
-
-static void holders_remove(struct stream *stream, struct flow_extra *extra)
-{
-    if (!extra->evictable_listed)
-        return;
-    if (extra->held_older != 0)
-        flow_extra_at(stream->options.flows, extra->held_older - 1)->held_newer = extra->held_newer;
-    else
-        stream->holders_oldest = extra->held_newer;
-    if (extra->held_newer != 0)
-        flow_extra_at(stream->options.flows, extra->held_newer - 1)->held_older = extra->held_older;
-    else
-        stream->holders_newest = extra->held_older;
-    extra->evictable_listed = false;
-}
-
-static void holders_append(struct stream *stream, struct flow_extra *extra, uint32_t link)
-{
-    if (extra->evictable_listed)
-        return;
-    extra->held_older = stream->holders_newest;
-    extra->held_newer = 0;
-    if (stream->holders_newest != 0)
-        flow_extra_at(stream->options.flows, stream->holders_newest - 1)->held_newer = link;
-    else
-        stream->holders_oldest = link;
-    stream->holders_newest = link;
-    extra->evictable_listed = true;
 }
 
 /* Giving: what is in order goes out as runs, around an urgent byte where there is one. */
@@ -103,7 +73,9 @@ static bool next_given(struct stream *stream, struct stream_run *run)
             if (before == 0) { /* RFC 6093 section 4: pulled out of the stream, as common stacks do */
                 extra->urgent_known = false;
                 (*count_bytes(stream, BYTES_URGENT))++;
-                of->next_sequence++; /* the position stays: the application never sees this byte */
+                of->next_sequence++;
+                of->position++;
+                extra->urgent_bytes++; /* the application never sees this one: a run's position is without them */
                 stream->giving++;
                 stream->giving_length--;
                 continue;
@@ -115,7 +87,7 @@ static bool next_given(struct stream *stream, struct stream_run *run)
                                    .direction = stream->giving_direction,
                                    .bytes = stream->giving,
                                    .length = length,
-                                   .position = of->position,
+                                   .position = of->position - (extra != NULL ? extra->urgent_bytes : 0),
                                    .after_gap = (of->flags & DIRECTION_AFTER_GAP) != 0,
                                    .time_ns = stream->now_ns};
         *count_bytes(stream, BYTES_SCANNED) += length;
@@ -141,7 +113,8 @@ static void note_gap(struct stream *stream, struct flow *flow, unsigned directio
     of->position += bytes;
     of->flags |= DIRECTION_AFTER_GAP;
     (*count_event(stream, EVENT_GAPS))++;
-    *count_event(stream, EVENT_GAP_BYTES) += bytes;
+    if (stream->skip_after == 0) /* else they are in EVENT_CUT_BYTES, and in one only */
+        *count_event(stream, EVENT_GAP_BYTES) += bytes;
     if ((flow->flags & FLOW_GAP) == 0)
         (*count_event(stream, EVENT_GAP_CONNECTIONS))++;
     flow->flags |= FLOW_GAP;
@@ -150,8 +123,7 @@ static void note_gap(struct stream *stream, struct flow *flow, unsigned directio
 /* Settled: the direction starts here, for the first time or anew. */
 static void start_midstream(struct stream *stream, struct flow *flow, struct flow_direction *of, uint32_t sequence)
 {
-    of->flags |= DIRECTION_STARTED;
-    of->next_sequence = sequence;
+    start_direction(stream, of, sequence);
     if (of->position > 0)
         of->flags |= DIRECTION_AFTER_GAP;
     if ((flow->flags & (FLOW_MIDSTREAM | FLOW_CLIENT_KNOWN)) == 0) {
@@ -184,7 +156,7 @@ static bool give_held(struct stream *stream, struct flow *flow, unsigned directi
         length += taken - old;
     }
     if (extra->held_root == 0)
-        holders_remove(stream, extra);
+        list_remove(&stream->holders, of->extra);
     give(stream, flow, direction, stream->assembly, length);
     return length > 0;
 }
@@ -266,8 +238,9 @@ static void hold(struct stream *stream, uint32_t sequence, const uint8_t *bytes,
         flow->flags |= FLOW_CONFLICT;
         (*count_event(stream, EVENT_CONFLICTS))++;
     }
-    if (extra->held_root != 0)
-        holders_append(stream, extra, flow->directions[stream->direction].extra);
+    uint32_t holder = flow->directions[stream->direction].extra;
+    if (extra->held_root != 0 && !list_holds(&stream->holders, holder))
+        list_append(&stream->holders, holder);
 }
 
 /* The sender disagrees with what was taken for the stream, and its peer doesn't confirm that: settle anew. */
@@ -293,6 +266,7 @@ static void settle_anew(struct stream *stream, struct flow_direction *of)
     if (extra != NULL) {
         extra->gap_length = 0;
         extra->hole_wait = HOLE_OPEN;
+        extra->fin_known = false;
     }
 }
 
@@ -424,12 +398,12 @@ static void take_segment(struct stream *stream)
 static bool give_victim_up(struct stream *stream)
 {
     struct flow_extra *victim = NULL;
-    uint32_t link = stream->holders_oldest;
+    uint32_t link = stream->holders.oldest;
     for (unsigned looks = 0; link != 0 && looks < VICTIM_LOOKS; looks++) {
         struct flow_extra *extra = flow_extra_at(stream->options.flows, link - 1);
         if (victim == NULL || extra->held_memory > victim->held_memory)
             victim = extra;
-        link = extra->held_newer;
+        link = extra->held_link.newer;
     }
     if (victim == NULL)
         return false;
@@ -442,6 +416,18 @@ static bool give_victim_up(struct stream *stream)
     return give_held(stream, flow, victim->owner % 2);
 }
 
+/* A direction of which nothing but its FIN was seen has ended once no data came that should stand before it. */
+static void start_at_fin(struct stream *stream, struct flow *flow, unsigned direction)
+{
+    struct flow_direction *of = &flow->directions[direction];
+    struct flow_extra *extra = flow_extra_find(stream->options.flows, of);
+    if (!extra->fin_known || (of->flags & DIRECTION_STARTED) != 0 ||
+        !hole_is_overdue(stream, of, extra, stream->now_ns))
+        return;
+    start_midstream(stream, flow, of, extra->fin_sequence);
+    look_for_fin(stream, flow, direction);
+}
+
 /* The next hole of this connection to be given up, in either direction. */
 static bool give_next_hole(struct stream *stream)
 {
@@ -452,8 +438,10 @@ static bool give_next_hole(struct stream *stream)
         if (extra == NULL)
             continue;
         look_for_fin(stream, stream->flow, direction);
-        if (extra->held_root == 0)
+        if (extra->held_root == 0) {
+            start_at_fin(stream, stream->flow, direction);
             continue;
+        }
         if (give_held(stream, stream->flow, direction))
             return true;
         if (extra->held_root == 0)
@@ -472,17 +460,17 @@ static bool give_next_hole(struct stream *stream)
 /* Looks at a few of the oldest holders, and moves those that aren't overdue out of the way. */
 static bool find_overdue(struct stream *stream)
 {
-    while (stream->looks_left > 0 && stream->holders_oldest != 0) {
+    while (stream->looks_left > 0 && stream->holders.oldest != 0) {
         stream->looks_left--;
-        uint32_t link = stream->holders_oldest;
+        uint32_t link = stream->holders.oldest;
         struct flow_extra *extra = flow_extra_at(stream->options.flows, link - 1);
         stream->flow = flow_at(stream->options.flows, extra->owner / 2);
         stream->direction = extra->owner % 2;
         if (give_next_hole(stream))
             return true;
-        if (extra->evictable_listed) {
-            holders_remove(stream, extra);
-            holders_append(stream, extra, link);
+        if (list_holds(&stream->holders, link)) {
+            list_remove(&stream->holders, link);
+            list_append(&stream->holders, link);
         }
     }
     return false;
@@ -515,7 +503,7 @@ void stream_finish(struct stream *stream, struct flow *flow)
 
 void stream_keep_house(struct stream *stream, uint64_t now_ns)
 {
-    stream->step = stream->holders_oldest != 0 ? STEP_OVERDUE : STEP_DONE;
+    stream->step = stream->holders.oldest != 0 ? STEP_OVERDUE : STEP_DONE;
     stream->now_ns = now_ns;
     stream->giving_length = 0;
     stream->looks_left = 2;

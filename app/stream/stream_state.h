@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_APP_STREAM_STATE_H
-#define BEARERTAP_APP_STREAM_STATE_H
+#ifndef BEARERTAP_APP_STREAM_STREAM_STATE_H
+#define BEARERTAP_APP_STREAM_STREAM_STATE_H
 
 #include <bearertap/stream.h>
 
@@ -19,7 +19,7 @@ enum step { STEP_ROOM, STEP_TAKE, STEP_HELD, STEP_HOLES, STEP_FINISH, STEP_OVERD
 struct stream {
     struct stream_options options;
     struct held_pool pool;
-    uint32_t holders_oldest, holders_newest; /* extras with held data, index + 1 */
+    struct list holders; /* extras with held data, the one whose data is oldest first */
 
     /* The segment at hand. */
     enum step step;
@@ -55,6 +55,9 @@ static inline uint64_t *count_bytes(struct stream *stream, enum byte_outcome out
 bool sequence_in_window(const struct flow_direction *of, uint32_t sequence);
 /* Is this a number that the stream can't have had or come to: before its first byte, or farther off than any window? */
 bool sequence_is_foreign(const struct flow_direction *of, uint32_t sequence);
+
+/* The direction's first byte has this number. */
+void start_direction(struct stream *stream, struct flow_direction *of, uint32_t sequence);
 
 void take_acknowledgement(struct stream *stream, const struct segment *segment);
 void take_syn(struct stream *stream, const struct segment *segment);

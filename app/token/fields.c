@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <bearertap/utf8.h>
+
 ptrdiff_t token_decode_part(const uint8_t *token, size_t length, unsigned part, uint8_t *out, size_t capacity)
 {
     const uint8_t *at = token, *end = token + length, *dot;
@@ -17,43 +19,20 @@ ptrdiff_t token_decode_part(const uint8_t *token, size_t length, unsigned part, 
     return base64url_decode(at, (size_t)((dot == NULL ? end : dot) - at), out, capacity, NULL);
 }
 
-/* The length of the well-formed UTF-8 sequence at `bytes` (Unicode 15, table 3-7); 0 when there is none. */
-static size_t utf8_sequence(const uint8_t *bytes, size_t left)
-{
-    uint8_t lead = bytes[0];
-    if (lead < 0x80)
-        return 1;
-    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || left < length)
-        return 0;
-    uint8_t lowest = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;  /* no overlong form */
-    uint8_t highest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf; /* no surrogate, nothing past U+10FFFF */
-    if (bytes[1] < lowest || bytes[1] > highest)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
-/* Appends whole characters while they fit; each byte that is part of none becomes U+FFFD. */
+/* Appends whole characters while they fit; what is no character becomes U+FFFD. */
 static void append_utf8(struct token_field *field, const uint8_t *text, size_t length)
 {
-    for (size_t at = 0; at < length && !field->cut;) {
-        size_t taken = utf8_sequence(text + at, length - at), size = taken;
-        const void *character = text + at;
-        if (taken == 0) {
-            character = "\xef\xbf\xbd";
-            taken = 1;
-            size = 3;
-        }
+    for (size_t at = 0; at < length;) {
+        int taken = utf8_character_length(text + at, length - at);
+        const void *character = taken > 0 ? (const void *)(text + at) : UTF8_REPLACEMENT;
+        size_t size = taken > 0 ? (size_t)taken : UTF8_REPLACEMENT_LENGTH;
         if ((size_t)(TOKEN_FIELD_MAX - field->length) < size) {
             field->cut = true;
-            break;
+            return;
         }
         memcpy(field->text + field->length, character, size);
         field->length = (uint16_t)(field->length + size);
-        at += taken;
+        at += (size_t)(taken > 0 ? taken : -taken);
     }
 }
 

@@ -115,10 +115,19 @@ bool jose_summarize(const uint8_t *header, size_t length, struct jose_summary *s
     return any;
 }
 
+/* The words that name a key stand together, from HEADER_KID on. */
+enum { LAST_WORDS = HEADER_OTHER - HEADER_KID };
+_Static_assert(sizeof(((struct jose_references *)0)->lasts) / sizeof(struct json_member) == LAST_WORDS, "one of each");
+
 void jose_references_begin(struct jose_references *iterator, const uint8_t *header, size_t length)
 {
     json_scan_begin(&iterator->scanner, header, length);
     iterator->x5c_sha256_pending = false; /* the buffers are written before they are read */
+    iterator->left_out = false;
+    iterator->members = 0;
+    iterator->lasts_read = 0;
+    for (int i = 0; i < LAST_WORDS; i++)
+        iterator->lasts[i].name = NULL;
 }
 
 static bool yield(struct key_reference *reference, enum key_reference_kind kind, const uint8_t *bytes, size_t length)
@@ -169,19 +178,19 @@ static bool read_x5c(struct jose_references *iterator, const struct json_member 
     if (der_length <= 0)
         return false;
     uint8_t sha1[20];
-    digest_certificate(scratch, (size_t)der_length, sha1, iterator->digest);
+    certificate_digests(scratch, (size_t)der_length, sha1, iterator->digest);
     memcpy(scratch, sha1, sizeof(sha1));
     iterator->x5c_sha256_pending = true;
     return yield(reference, KEY_REFERENCE_X5C_SHA1, scratch, sizeof(sha1));
 }
 
-static bool read_reference(struct jose_references *iterator, const struct json_member *member,
+static bool read_reference(struct jose_references *iterator, enum header_word word, const struct json_member *member,
                            struct key_reference *reference)
 {
     /* Only a header longer than JOSE_HEADER_MAX, which nobody should pass, can hold one. */
     if (member->value_length > sizeof(iterator->scratch))
         return false;
-    switch (header_word(member)) {
+    switch (word) {
     case HEADER_KID:
         return read_kid(iterator, member, reference);
     case HEADER_X5T:
@@ -206,8 +215,25 @@ bool jose_references_next(struct jose_references *iterator, struct key_reference
         return yield(reference, KEY_REFERENCE_X5C_SHA256, iterator->digest, 32);
     }
     struct json_member member;
-    while (json_scan_next(&iterator->scanner, &member))
-        if (read_reference(iterator, &member, reference))
+    while (json_scan_next(&iterator->scanner, &member)) {
+        enum header_word word = header_word(&member);
+        if (word < HEADER_KID || word == HEADER_OTHER)
+            continue;
+        if (iterator->members == JOSE_REFERENCES_MAX) {
+            struct json_member *last = &iterator->lasts[word - HEADER_KID];
+            iterator->left_out |= last->name != NULL;
+            *last = member;
+            continue;
+        }
+        iterator->members++;
+        if (read_reference(iterator, word, &member, reference))
             return true;
+    }
+    while (iterator->lasts_read < LAST_WORDS) {
+        enum header_word word = (enum header_word)(HEADER_KID + iterator->lasts_read++);
+        const struct json_member *last = &iterator->lasts[word - HEADER_KID];
+        if (last->name != NULL && read_reference(iterator, word, last, reference))
+            return true;
+    }
     return false;
 }

@@ -13,9 +13,10 @@
 #include <emmintrin.h>
 #include <string.h>
 
+/* A NUL too: jansson 2.14 passes one over behind a number or a literal, and validators are built on it. */
 static inline const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t' || *at == '\0'))
         at++;
     return at;
 }

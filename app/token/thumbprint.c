@@ -15,7 +15,7 @@
 
 #include <bearertap/hex.h>
 
-void digest_certificate(const uint8_t *der, size_t length, uint8_t sha1[20], uint8_t sha256[32])
+void certificate_digests(const uint8_t *der, size_t length, uint8_t sha1[20], uint8_t sha256[32])
 {
     SHA_CTX sha1_context;
     SHA1_Init(&sha1_context);
@@ -60,9 +60,7 @@ bool thumbprint_from_text(const uint8_t *text, size_t length, size_t size, uint8
 }
 
 /* The members that RFC 7638 section 3.2, RFC 8037 section 2 and RFC 7518 section 6.4 require, by key type. */
-enum jwk_word { JWK_CRV, JWK_E, JWK_K, JWK_KTY, JWK_N, JWK_X, JWK_Y, JWK_WORDS };
-
-static const char *const jwk_words[JWK_WORDS] = {"crv", "e", "k", "kty", "n", "x", "y"};
+static const char *const word_names[JWK_WORDS] = {"crv", "e", "k", "kty", "n", "x", "y"};
 
 static const struct key_type {
     const char *name;
@@ -75,16 +73,17 @@ static const struct key_type {
 };
 
 /* The last string under each word, as parsers keep the last of duplicates. */
-static void find_jwk_members(const uint8_t *jwk, size_t length, struct json_member found[JWK_WORDS])
+static void find_jwk_words(const uint8_t *jwk, size_t length, struct jwk_words *words)
 {
     struct json_scanner scanner;
     struct json_member member;
-    memset(found, 0, JWK_WORDS * sizeof(found[0]));
+    memset(words, 0, sizeof(*words));
     json_scan_begin(&scanner, jwk, length);
     while (json_scan_next(&scanner, &member))
         for (int word = 0; word < JWK_WORDS; word++)
-            if (json_name_is(&member, jwk_words[word])) {
-                found[word] = member.kind == JSON_KIND_STRING ? member : (struct json_member){0};
+            if (json_name_is(&member, word_names[word])) {
+                words->of[word].text = member.kind == JSON_KIND_STRING ? member.value : NULL;
+                words->of[word].length = member.value_length;
                 break;
             }
 }
@@ -111,15 +110,12 @@ static void digest_word(SHA256_CTX *context, const char *word)
     SHA256_Update(context, word, strlen(word));
 }
 
-bool jwk_thumbprint(const uint8_t *jwk, size_t length, uint8_t thumbprint[32])
+bool jwk_words_thumbprint(const struct jwk_words *words, uint8_t thumbprint[32])
 {
-    struct json_member found[JWK_WORDS];
-    find_jwk_members(jwk, length, found);
-
-    const struct json_member *kty = &found[JWK_KTY];
     const struct key_type *type = NULL;
-    for (size_t i = 0; kty->name != NULL && i < sizeof(key_types) / sizeof(key_types[0]); i++)
-        if (json_text_is(kty->value, kty->value_length, key_types[i].name, strlen(key_types[i].name)))
+    for (size_t i = 0; words->of[JWK_KTY].text != NULL && i < sizeof(key_types) / sizeof(key_types[0]); i++)
+        if (json_text_is(words->of[JWK_KTY].text, words->of[JWK_KTY].length, key_types[i].name,
+                         strlen(key_types[i].name)))
             type = &key_types[i];
     if (type == NULL)
         return false;
@@ -130,15 +126,22 @@ bool jwk_thumbprint(const uint8_t *jwk, size_t length, uint8_t thumbprint[32])
     for (int word = 0; word < JWK_WORDS; word++) {
         if ((type->required & 1u << word) == 0)
             continue;
-        if (found[word].name == NULL)
+        if (words->of[word].text == NULL)
             return false;
         digest_word(&context, before);
-        digest_word(&context, jwk_words[word]);
+        digest_word(&context, word_names[word]);
         digest_word(&context, "\":\"");
-        digest_unescaped(&context, found[word].value, found[word].value_length);
+        digest_unescaped(&context, words->of[word].text, words->of[word].length);
         before = "\",\"";
     }
     digest_word(&context, "\"}");
     SHA256_Final(thumbprint, &context);
     return true;
+}
+
+bool jwk_thumbprint(const uint8_t *jwk, size_t length, uint8_t thumbprint[32])
+{
+    struct jwk_words words;
+    find_jwk_words(jwk, length, &words);
+    return jwk_words_thumbprint(&words, thumbprint);
 }

@@ -27,7 +27,12 @@ enum {
     SETS = 1024
 };
 
-enum remembered_flag { REMEMBERED_USED = 1, REMEMBERED_JUNK = 2, REMEMBERED_POSSIBLE_FINDING = 4 };
+enum remembered_flag {
+    REMEMBERED_USED = 1,
+    REMEMBERED_JUNK = 2,
+    REMEMBERED_POSSIBLE_FINDING = 4,
+    REMEMBERED_LEFT_OUT = 8
+};
 
 /* 96 bits of the digest; 10 of the other 32 are the set's number. Only headers of tokens are remembered. */
 struct remembered {
@@ -103,6 +108,7 @@ static inline bool recall(struct remembered_set *set, struct siphash_digest dige
             continue;
         *verdict = (struct verdict){.is_token = true,
                                     .junk = (found.flags & REMEMBERED_JUNK) != 0,
+                                    .left_out = (found.flags & REMEMBERED_LEFT_OUT) != 0,
                                     .possible_finding = (found.flags & REMEMBERED_POSSIBLE_FINDING) != 0,
                                     .algorithm = (enum token_algorithm)found.algorithm,
                                     .format = (enum token_format)found.format};
@@ -124,6 +130,7 @@ static inline void remember(struct remembered_set *set, struct siphash_digest di
         .digest_high = digest.high,
         .digest_low = (uint32_t)(digest.low >> 32),
         .flags = (uint8_t)(REMEMBERED_USED | (verdict->junk ? REMEMBERED_JUNK : 0) |
+                           (verdict->left_out ? REMEMBERED_LEFT_OUT : 0) |
                            (verdict->possible_finding ? REMEMBERED_POSSIBLE_FINDING : 0)),
         .algorithm = (uint8_t)verdict->algorithm,
         .format = (uint8_t)verdict->format,
@@ -163,8 +170,10 @@ static struct verdict read_header(struct verdict_memory *memory, const uint8_t *
     verdict.is_token = true;
     verdict.algorithm = summary.algorithm;
     verdict.format = summary.format;
-    verdict.possible_finding = summary.names_a_key && memory->table != NULL && !key_table_is_empty(memory->table) &&
-                               some_key_is_in_table(memory, (size_t)header_length);
+    if (summary.names_a_key && memory->table != NULL && !key_table_is_empty(memory->table)) {
+        verdict.possible_finding = some_key_is_in_table(memory, (size_t)header_length);
+        verdict.left_out = memory->references.left_out;
+    }
     return verdict;
 }
 

@@ -13,7 +13,7 @@
 
 const struct finding_row finding_rows[FINDINGS] = {
     [FINDING_NONE] = {NULL, NULL, NULL},
-    [FINDING_REVOKED_KEY] = {"revoked-key", "revoked-key-used", "Token signed with a revoked key"},
+    [FINDING_REVOKED_KEY] = {"revoked-key", "revoked-key-used", "Token that names a revoked key"},
 };
 
 const char *const issuer_relation_names[3] = {

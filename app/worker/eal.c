@@ -2,16 +2,21 @@
 #include "eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
 
 /* The CPUs that the process may use, as EAL wants them: "0,1,4-7" would do, single numbers do too. */
@@ -46,11 +51,65 @@ static void remove_runtime_folder(void)
 
 /* For libraries, drivers and threads' stacks; their address space, little of which is touched. */
 #define ADDRESS_SPACE_BESIDE ((size_t)512 << 20)
-/* EAL opens a pipe pair a thread, and drivers. */
-#define DESCRIPTORS_LEAST 64
+/* EAL opens two pipes a thread, and drivers; it was seen to need eight beside the threads' pipes. */
+#define DESCRIPTORS_A_THREAD 4
+#define DESCRIPTORS_BESIDE   20
+/* Those of EAL beside the lcores': interrupts, and one of libraries. */
+#define THREADS_BESIDE 2
+
+static unsigned free_descriptors(rlim_t limit, unsigned enough)
+{
+    unsigned free = 0;
+    for (int fd = 0; fd < INT_MAX && (rlim_t)fd < limit && free < enough; fd++)
+        free += fcntl(fd, F_GETFD) < 0;
+    return free;
+}
+
+static int check_descriptors(unsigned lcores, struct error *error)
+{
+    struct rlimit limit;
+    unsigned needed = DESCRIPTORS_BESIDE + DESCRIPTORS_A_THREAD * lcores;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || free_descriptors(limit.rlim_cur, needed) >= needed)
+        return 0;
+    limit.rlim_cur = limit.rlim_max; /* what we may raise ourselves need not trouble anybody */
+    unsigned free = free_descriptors(limit.rlim_cur, needed);
+    if (free >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return 0;
+    return error_set(error, EMFILE,
+                     "the limit on open files leaves %u, %u threads need %u: `ulimit -n 1024`, or fewer workers (-w)",
+                     free, lcores, needed);
+}
+
+static void *wait_for_all(void *mutex)
+{
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
+    return NULL;
+}
+
+/* The only way to know whether threads can be had, what with limits of the user, of the cgroup and on memory. */
+static int check_threads(unsigned lcores, struct error *error)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t threads[RTE_MAX_LCORE + THREADS_BESIDE];
+    unsigned wanted = RTE_MIN(lcores + THREADS_BESIDE, (unsigned)RTE_DIM(threads)), started = 0;
+    int code = 0;
+    pthread_mutex_lock(&mutex);
+    while (started < wanted && (code = pthread_create(&threads[started], NULL, wait_for_all, &mutex)) == 0)
+        started++;
+    pthread_mutex_unlock(&mutex);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (code == 0)
+        return 0;
+    return error_set(error, code,
+                     "cannot start %u threads, only %u: %s; raise `ulimit -u` (or the cgroup's pids.max), or use fewer "
+                     "workers (-w)",
+                     wanted, started, strerror(code));
+}
 
 /* EAL aborts where the system refuses it something: what can be known is said before. */
-static int check_limits(size_t memory_bytes, struct error *error)
+static int check_limits(size_t memory_bytes, unsigned lcores, struct error *error)
 {
     struct rlimit limit;
     size_t needed = memory_bytes + ADDRESS_SPACE_BESIDE;
@@ -59,16 +118,26 @@ static int check_limits(size_t memory_bytes, struct error *error)
                          "the limit on address space is %zu MiB, %zu are needed (most of it never touched): "
                          "`ulimit -v unlimited`",
                          (size_t)limit.rlim_cur >> 20, needed >> 20);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_LEAST)
-        return error_set(error, EMFILE, "the limit on open files is %u, %u are needed: `ulimit -n 1024`",
-                         (unsigned)limit.rlim_cur, DESCRIPTORS_LEAST);
-    return 0;
+    int result = check_descriptors(lcores, error);
+    return result != 0 ? result : check_threads(lcores, error);
+}
+
+/* What could not be known before. Its own words, where it has any, stand before ours. */
+static void say_gave_up(int signal)
+{
+    static const char last_words[] = "bearertap: error: DPDK's EAL gave up while it started: is there enough memory, "
+                                     "and may this user have more threads (ulimit -u) and files (ulimit -n)?\n";
+    (void)signal;
+    if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
+        _exit(1);
+    _exit(1);
 }
 
 int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
 {
-    if (check_limits(memory_bytes, error) != 0)
-        return -ENOMEM;
+    int result = check_limits(memory_bytes, lcores, error);
+    if (result != 0)
+        return result;
     char cpus[4096], lcores_text[4200], memory[32];
     if (list_cpus(cpus, sizeof(cpus)) != 0)
         return error_set(error, errno, "cannot tell which CPUs may be used: %s", strerror(errno));
@@ -83,8 +152,11 @@ int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
     FILE *log = open_memstream(&log_text, &log_length);
     if (log != NULL)
         rte_openlog_stream(log);
-    int result = rte_eal_init((int)(sizeof(arguments) / sizeof(arguments[0])), arguments);
+    struct sigaction before, action = {.sa_handler = say_gave_up};
+    sigaction(SIGABRT, &action, &before);
+    result = rte_eal_init((int)(sizeof(arguments) / sizeof(arguments[0])), arguments);
     int failure = rte_errno;
+    sigaction(SIGABRT, &before, NULL);
     if (log != NULL) {
         rte_openlog_stream(NULL);
         fclose(log);
@@ -92,7 +164,8 @@ int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
     if (result < 0) {
         size_t first_line = log_text != NULL ? strcspn(log_text, "\n") : 0;
         error_set(error, failure != 0 ? failure : EIO,
-                  "DPDK's EAL did not start with %s MiB of memory (%s%s%.*s); is there so much memory to be had?",
+                  "DPDK's EAL did not start with %s MiB of memory (%s%s%.*s); is there so much memory to be had, and "
+                  "is /sys mounted?",
                   memory, rte_strerror(failure), first_line > 0 ? ": " : "", (int)first_line,
                   log_text != NULL ? log_text : "");
         result = -(failure != 0 ? failure : EIO);

@@ -1,29 +1,77 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "outbox.h"
 
+#include <errno.h>
+#include <stdio.h>
+
+#include <bearertap/chunk.h>
+
+int outbox_create(struct outbox *outbox, struct outboxes *all, unsigned worker, struct key_table *keys)
+{
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "outbox_%u", worker);
+    outbox->all = all;
+    outbox->worker = worker;
+    outbox->keys = keys;
+    outbox->ring = rte_ring_create(name, OUTBOX_RECORDS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (outbox->ring == NULL)
+        return -ENOMEM;
+    all->of_worker[all->count++] = outbox;
+    return 0;
+}
+
+/* Blocks, and says so to the key table, whose writer would wait for this worker else. */
+static void sleep_offline(struct outbox *outbox, uint32_t ticket)
+{
+    waiter_wake(&outbox->all->alert_side);
+    key_table_reader_offline(outbox->keys, outbox->worker);
+    waiter_sleep(&outbox->room, ticket);
+    key_table_reader_online(outbox->keys, outbox->worker);
+}
+
 void outbox_send(struct outbox *outbox, struct chunk *record)
 {
     __atomic_add_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
-    while (rte_ring_sp_enqueue(outbox->ring, record) != 0)
-        outbox_wait_for_chunks(outbox);
+    while (rte_ring_sp_enqueue(outbox->ring, record) != 0) {
+        uint32_t ticket = waiter_prepare(&outbox->room);
+        if (rte_ring_full(outbox->ring))
+            sleep_offline(outbox, ticket);
+        else
+            waiter_cancel(&outbox->room);
+    }
     waiter_wake(&outbox->all->alert_side);
 }
 
 bool outbox_wait_for_chunks(struct outbox *outbox)
 {
+    struct outboxes *all = outbox->all;
+    __atomic_add_fetch(&all->waiting_for_chunks, 1, __ATOMIC_SEQ_CST);
     uint32_t ticket = waiter_prepare(&outbox->room);
-    waiter_wake(&outbox->all->alert_side);
-    if (rte_ring_empty(outbox->ring)) {
-        /* Other workers' records may be out, whose chunks come back without a word to us: look again, do not sleep. */
+    /* Announced first, looked second: a record that is out now is released later, and its release wakes us. */
+    bool some_are_out = __atomic_load_n(&all->records_out, __ATOMIC_SEQ_CST) > 0;
+    if (some_are_out)
+        sleep_offline(outbox, ticket);
+    else
         waiter_cancel(&outbox->room);
-        return __atomic_load_n(&outbox->all->records_out, __ATOMIC_ACQUIRE) > 0;
-    }
-    waiter_sleep(&outbox->room, ticket);
-    return true;
+    __atomic_sub_fetch(&all->waiting_for_chunks, 1, __ATOMIC_SEQ_CST);
+    return some_are_out;
+}
+
+struct chunk *outbox_take_chunk(struct outbox *outbox)
+{
+    struct chunk *chunk = chunk_take(outbox->all->chunks);
+    for (bool more_may_come = true; chunk == NULL && more_may_come; chunk = chunk_take(outbox->all->chunks))
+        more_may_come = outbox_wait_for_chunks(outbox);
+    return chunk;
 }
 
 void outbox_released(struct outbox *outbox)
 {
-    __atomic_sub_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
+    struct outboxes *all = outbox->all;
+    __atomic_sub_fetch(&all->records_out, 1, __ATOMIC_SEQ_CST);
     waiter_wake(&outbox->room);
+    if (__atomic_load_n(&all->waiting_for_chunks, __ATOMIC_SEQ_CST) == 0)
+        return;
+    for (unsigned i = 0; i < all->count; i++)
+        waiter_wake(&all->of_worker[i]->room);
 }

@@ -7,31 +7,47 @@
 
 #include <rte_ring.h>
 
+#include <bearertap/keys.h>
 #include <bearertap/record.h>
+#include <bearertap/spread.h>
 #include <bearertap/waiter.h>
 
 /*
  * The way of records from workers to the alert side: a ring a worker, in order, and what both sides wait on. Lossless:
- * a worker waits where the alert side is behind, since a capture file can wait.
+ * a worker waits where the alert side is behind, since a capture file can wait. While it waits it sleeps, and is
+ * offline to the key table: the alert side may be behind for as long as somebody leaves a pipe unread. So whoever calls
+ * outbox_send or outbox_wait_for_chunks holds no key entry.
  */
 #define OUTBOX_RECORDS 1024
-
-struct outboxes {
-    struct waiter alert_side;         /* sleeps here without records */
-    alignas(64) uint64_t records_out; /* sent and not yet released */
-    alignas(64) uint32_t workers_done;
-    struct rte_mempool *chunks;
-};
 
 struct outbox {
     struct outboxes *all;
     struct rte_ring *ring;
-    struct waiter room; /* its worker sleeps here */
+    struct key_table *keys; /* NULL: none given */
+    unsigned worker;        /* whose it is, and its number as a reader of the key table */
+    struct waiter room;     /* its worker sleeps here */
 };
+
+struct outboxes {
+    struct waiter alert_side;                /* sleeps here without records */
+    alignas(64) uint64_t records_out;        /* sent and not yet released */
+    alignas(64) uint32_t waiting_for_chunks; /* workers that need a chunk, whoever's record it was in */
+    uint32_t workers_done;
+    struct rte_mempool *chunks;
+    unsigned count;
+    struct outbox *of_worker[SPREAD_WORKERS_MAX];
+};
+
+/* Makes the worker's outbox and enters it among all of them; before any thread runs. */
+int outbox_create(struct outbox *outbox, struct outboxes *all, unsigned worker, struct key_table *keys);
 
 void outbox_send(struct outbox *outbox, struct chunk *record);
 
-/* Waits until chunks came back; false when none are out, so that none can. */
+/* A chunk, waiting for one while there are records out whose chunks will come back; NULL when none are. */
+struct chunk *outbox_take_chunk(struct outbox *outbox);
+
+/* Waits until chunks may have come back; false when no record is out. What came back before it said so is there for one
+ * more chunk_take: only when that fails too are there none to be had. */
 bool outbox_wait_for_chunks(struct outbox *outbox);
 
 /* Alert side: chunks of this worker's record were given back. */

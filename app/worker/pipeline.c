@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,17 +45,19 @@ struct pipeline {
     struct alerts *alerts;
     struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
     pthread_t source_thread;                        /* the one that may sit in read() */
-    volatile bool source_running;
+    atomic_bool source_running;                     /* set after source_thread is (release), read before it (acquire) */
 };
 
-volatile bool pipeline_stopping;
-static struct pipeline *running;
+atomic_bool pipeline_stopping;
 
+/* The pipeline of this process, there to the end of it: a signal may come, and ask it to stop, after it has ended. */
+static struct pipeline only;
+
+/* Sequentially consistent, as the waiter is: either the alert side sees it before it sleeps, or we see it sleep. */
 void pipeline_stop(void)
 {
-    pipeline_stopping = true;
-    if (running != NULL)
-        waiter_wake(&running->outboxes.alert_side);
+    atomic_store(&pipeline_stopping, true);
+    waiter_wake(&only.outboxes.alert_side);
 }
 
 static struct flow_table_options flow_options(struct worker *worker, unsigned workers)
@@ -114,7 +117,6 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->number = number;
     worker->all_tokens = pipeline->options->all_tokens;
     worker->spread = pipeline->spread;
-    worker->outbox.all = &pipeline->outboxes;
     worker->waiting_max = CHUNKS / 4 / workers;
     int result = siphash_key_random(&worker->hash_key);
     if (result != 0)
@@ -126,15 +128,15 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
 
     struct flow_table_options flows = flow_options(worker, workers);
     worker->flows = flow_table_create(&flows);
+    if (worker->flows != NULL)
+        worker->waiters = list_of(&flow_extra_at(worker->flows, 0)->waiting_link, sizeof(struct flow_extra));
     struct stream_options stream = stream_options_of(worker, workers);
     struct http_options http = http_options_of(worker, workers);
     worker->stream = worker->flows != NULL ? stream_create(&stream) : NULL;
     worker->http = worker->stream != NULL ? http_create(&http) : NULL;
     worker->memory = verdict_memory_create(pipeline->keys);
-    char name[RTE_RING_NAMESIZE];
-    snprintf(name, sizeof(name), "outbox_%u", number);
-    worker->outbox.ring = rte_ring_create(name, OUTBOX_RECORDS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-    if (worker->http == NULL || worker->memory == NULL || worker->outbox.ring == NULL)
+    result = outbox_create(&worker->outbox, &pipeline->outboxes, number, pipeline->keys);
+    if (worker->http == NULL || worker->memory == NULL || result != 0)
         return error_set(error, ENOMEM, "out of memory for worker %u", number);
     worker->keys = pipeline->keys;
     struct scan_options scan = {
@@ -187,6 +189,7 @@ static int build(struct pipeline *pipeline, struct error *error)
         .all_tokens = options->all_tokens,
         .fd = options->output_fd,
         .keys = pipeline->keys,
+        .key_reader = workers,
         .folds_max = FOLDS_MAX,
     };
     if (result == 0)
@@ -251,32 +254,24 @@ static void alert_side_sleep(struct pipeline *pipeline)
         waiter_cancel(&all->alert_side);
         return;
     }
-    if (pipeline->keys != NULL)
-        key_table_reader_offline(pipeline->keys, pipeline->options->workers);
-    if (pipeline_stopping) {
+    if (atomic_load(&pipeline_stopping)) {
         /* The source may have gone into read() right before the signal that stopped us: knock until it is out. */
         waiter_cancel(&all->alert_side);
-        if (pipeline->source_running)
+        if (atomic_load_explicit(&pipeline->source_running, memory_order_acquire))
             pthread_kill(pipeline->source_thread, SIGURG);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     } else {
         waiter_sleep(&all->alert_side, ticket);
     }
-    if (pipeline->keys != NULL)
-        key_table_reader_online(pipeline->keys, pipeline->options->workers);
 }
 
 static int alert_side_run(struct pipeline *pipeline, struct error *error)
 {
     int failure = 0;
     unsigned workers = pipeline->options->workers;
-    if (pipeline->keys != NULL)
-        key_table_reader_online(pipeline->keys, workers);
     for (;;) {
         bool done = __atomic_load_n(&pipeline->outboxes.workers_done, __ATOMIC_SEQ_CST) == workers;
         unsigned taken = take_records(pipeline, &failure, error);
-        if (pipeline->keys != NULL)
-            key_table_reader_quiescent(pipeline->keys, workers);
         if (taken > 0)
             continue;
         if (done)
@@ -288,11 +283,8 @@ static int alert_side_run(struct pipeline *pipeline, struct error *error)
         }
         alert_side_sleep(pipeline);
     }
-    if (failure == 0)
-        failure = alerts_finish(pipeline->alerts, error);
-    if (pipeline->keys != NULL)
-        key_table_reader_offline(pipeline->keys, workers);
-    return failure;
+    int result = alerts_finish(pipeline->alerts, error); /* after a failure too: it says how much is lost */
+    return failure != 0 ? failure : result;
 }
 
 /* Threads. */
@@ -300,10 +292,10 @@ static int alert_side_run(struct pipeline *pipeline, struct error *error)
 static int source_main(void *argument)
 {
     struct worker *worker = argument;
-    running->source_thread = pthread_self();
-    running->source_running = true;
-    int result = running->has_reader ? reader_run(worker) : worker_run(worker);
-    running->source_running = false;
+    only.source_thread = pthread_self();
+    atomic_store_explicit(&only.source_running, true, memory_order_release);
+    int result = only.has_reader ? reader_run(worker) : worker_run(worker);
+    atomic_store_explicit(&only.source_running, false, memory_order_relaxed);
     return result;
 }
 
@@ -316,14 +308,19 @@ static int launch(struct pipeline *pipeline, struct error *error)
 {
     struct sigaction action = {.sa_handler = wake_only};
     sigaction(SIGURG, &action, NULL);
-    running = pipeline;
     unsigned lcore = rte_get_next_lcore(-1U, 1, 0), i = 0;
     for (; i < pipeline->threads && lcore < RTE_MAX_LCORE; i++, lcore = rte_get_next_lcore(lcore, 1, 0)) {
         struct worker *worker = pipeline->workers[i];
         if (rte_eal_remote_launch(worker->files != NULL ? source_main : worker_run, worker, lcore) != 0)
             break;
     }
-    return i == pipeline->threads ? 0 : error_set(error, EAGAIN, "cannot start %u threads", pipeline->threads);
+    if (i == pipeline->threads)
+        return 0;
+    /* Those that run wait for what the reader, the last one, will never bring: they are told, and waited for. */
+    if (pipeline->spread != NULL)
+        spread_finish(pipeline->spread);
+    rte_eal_mp_wait_lcore();
+    return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, pipeline->threads);
 }
 
 static void collect(struct pipeline *pipeline, struct pipeline_result *result)
@@ -338,26 +335,28 @@ static void collect(struct pipeline *pipeline, struct pipeline_result *result)
     capture_files_summary(pipeline->files, &result->files);
     result->alerts = *alerts_counters(pipeline->alerts);
     result->law_holds = result->law_holds && result->totals.received == result->files.packets;
-    result->interrupted = pipeline_stopping;
+    result->interrupted = atomic_load(&pipeline_stopping);
 }
 
 int pipeline_run(const struct pipeline_options *options, struct pipeline_result *result, struct error *error)
 {
-    struct pipeline pipeline = {.options = options, .has_reader = options->workers > 1};
-    pipeline.threads = options->workers + (pipeline.has_reader ? 1 : 0);
+    struct pipeline *pipeline = &only;
+    pipeline->options = options;
+    pipeline->has_reader = options->workers > 1;
+    pipeline->threads = options->workers + (pipeline->has_reader ? 1 : 0);
     memset(result, 0, sizeof(*result));
-    int status = eal_start(memory_needed(options), pipeline.threads + 1, error);
+    int status = eal_start(memory_needed(options), pipeline->threads + 1, error);
     if (status != 0)
         return status;
-    status = build(&pipeline, error);
+    status = build(pipeline, error);
     if (status == 0)
-        status = launch(&pipeline, error);
+        status = launch(pipeline, error);
     if (status == 0) {
-        status = alert_side_run(&pipeline, error);
+        status = alert_side_run(pipeline, error);
         rte_eal_mp_wait_lcore();
-        collect(&pipeline, result);
+        collect(pipeline, result);
     }
-    dismantle(&pipeline);
+    dismantle(pipeline);
     eal_stop();
     return status;
 }

@@ -12,6 +12,12 @@ _Static_assert(TOKEN_ALGORITHMS <= COUNTERS_ALGORITHMS_MAX, "every algorithm has
 /* How often packet time is told to the alert side while there is something it may be folding. */
 #define TIME_EVERY_NS 1000000000ull
 
+/* How long a record waits for the rest of its request's head, in packet time: a head comes within a round trip or two,
+ * unless somebody lets it trickle in to hold the alert back. */
+#define WAITING_MAX_NS 1000000000ull
+/* How many connections that have gone quiet with such a record are looked at in a burst. */
+#define FORGOTTEN_LOOKS 4
+
 enum scan_judgement worker_judge(void *context, struct scan_token *token, const uint8_t *text, size_t length)
 {
     struct worker *worker = context;
@@ -25,6 +31,8 @@ enum scan_judgement worker_judge(void *context, struct scan_token *token, const 
     live->algorithms[verdict.algorithm]++;
     if (verdict.junk)
         live->events[EVENT_TOKEN_JUNK]++;
+    if (verdict.left_out)
+        live->events[EVENT_REFERENCES_LEFT_OUT]++;
     token->noted = verdict.possible_finding;
     if (verdict.possible_finding)
         live->events[EVENT_POSSIBLE_FINDINGS]++;
@@ -113,6 +121,8 @@ static bool wait_for_head(struct worker *worker, struct flow *flow, unsigned dir
         worker->counters.live.events[EVENT_CONTEXT_EVICTED]++;
         return false;
     }
+    if (extra->waiting == NULL)
+        list_append(&worker->waiters, flow->directions[direction].extra);
     struct chunk **last = &extra->waiting;
     while (*last != NULL)
         last = &chunk_record(*last)->next_waiting;
@@ -124,7 +134,10 @@ static bool wait_for_head(struct worker *worker, struct flow *flow, unsigned dir
 void worker_send_waiting(struct worker *worker, struct flow *flow, unsigned direction)
 {
     struct flow_extra *extra = flow_extra_find(worker->flows, &flow->directions[direction]);
-    while (extra != NULL && extra->waiting != NULL) {
+    if (extra == NULL || extra->waiting == NULL)
+        return;
+    list_remove(&worker->waiters, flow->directions[direction].extra);
+    while (extra->waiting != NULL) {
         struct chunk *chunk = extra->waiting;
         struct record *record = chunk_record(chunk);
         extra->waiting = record->next_waiting;
@@ -135,11 +148,34 @@ void worker_send_waiting(struct worker *worker, struct flow *flow, unsigned dire
     }
 }
 
+static bool is_overdue(const struct flow_extra *extra, uint64_t now_ns)
+{
+    uint64_t since_ns = chunk_record(extra->waiting)->time_ns;
+    return now_ns > since_ns && now_ns - since_ns >= WAITING_MAX_NS; /* packets may be out of order by time */
+}
+
+void worker_send_overdue(struct worker *worker, struct flow *flow, uint64_t now_ns)
+{
+    for (unsigned direction = 0; direction < 2; direction++) {
+        const struct flow_extra *extra = flow_extra_find(worker->flows, &flow->directions[direction]);
+        if (extra != NULL && extra->waiting != NULL && is_overdue(extra, now_ns))
+            worker_send_waiting(worker, flow, direction);
+    }
+}
+
+void worker_send_forgotten(struct worker *worker)
+{
+    for (unsigned looks = 0; looks < FORGOTTEN_LOOKS && worker->waiters.oldest != 0; looks++) {
+        const struct flow_extra *extra = flow_extra_at(worker->flows, worker->waiters.oldest - 1);
+        if (!is_overdue(extra, worker->now_ns))
+            return;
+        worker_send_waiting(worker, flow_at(worker->flows, extra->owner / 2), extra->owner % 2);
+    }
+}
+
 static struct chunk *take_record(struct worker *worker, enum record_kind kind)
 {
-    struct chunk *chunk = chunk_take(worker->outbox.all->chunks);
-    while (chunk == NULL && outbox_wait_for_chunks(&worker->outbox))
-        chunk = chunk_take(worker->outbox.all->chunks);
+    struct chunk *chunk = outbox_take_chunk(&worker->outbox);
     if (chunk == NULL) {
         worker->counters.live.events[EVENT_CHUNKS_EXHAUSTED]++;
         return NULL;

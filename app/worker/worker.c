@@ -10,10 +10,10 @@
 
 #include "worker_state.h"
 
-/* Fills the burst from the capture. False at its end. */
+/* Fills the burst from the capture, whose pipe may keep it waiting. False at its end. */
 static bool receive_from_files(struct worker *worker, struct burst *burst)
 {
-    while (!pipeline_stopping) {
+    while (!atomic_load_explicit(&pipeline_stopping, memory_order_relaxed)) {
         int count = capture_files_receive(worker->files, burst->mbufs, BURST_MAX);
         if (count > 0) {
             burst->count = (unsigned)count;
@@ -27,17 +27,19 @@ static bool receive_from_files(struct worker *worker, struct burst *burst)
     return false;
 }
 
+/* Whoever blocks is offline to the key table, or nothing that is removed from it could be reclaimed. */
 static void worker_goes_to_sleep(void *context)
 {
     struct worker *worker = context;
-    if (worker->keys != NULL)
-        key_table_reader_offline(worker->keys, worker->number);
+    key_table_reader_offline(worker->keys, worker->number);
 }
 
 static bool receive(struct worker *worker, struct burst *burst)
 {
-    if (worker->files != NULL)
+    if (worker->files != NULL) {
+        worker_goes_to_sleep(worker);
         return receive_from_files(worker, burst);
+    }
     burst->count = spread_take(worker->spread, worker->number, burst->mbufs, worker_goes_to_sleep, worker);
     return burst->count > 0;
 }
@@ -145,6 +147,8 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
     struct flow *flow = burst->flows[i];
     unsigned direction = burst->directions[i];
     flow_begin_segment(worker->flows, flow, direction, segment, burst->time_ns[i], burst->mbufs[i]->port);
+    if (worker->waiting > 0)
+        worker_send_overdue(worker, flow, burst->time_ns[i]);
     stream_accept(worker->stream, flow, direction, segment, payload_of(worker, burst->mbufs[i], segment),
                   burst->time_ns[i]);
     inspect_runs(worker);
@@ -180,10 +184,10 @@ static void keep_house(struct worker *worker)
     if (worker->live_input) {
         stream_keep_house(worker->stream, worker->now_ns);
         inspect_runs(worker);
+        worker_send_forgotten(worker);
     }
     worker_send_time(worker);
-    if (worker->keys != NULL)
-        key_table_reader_quiescent(worker->keys, worker->number);
+    key_table_reader_quiescent(worker->keys, worker->number);
 }
 
 int worker_run(void *argument)
@@ -192,8 +196,7 @@ int worker_run(void *argument)
     struct burst *burst = &worker->burst;
 
     while (receive(worker, burst)) {
-        if (worker->keys != NULL)
-            key_table_reader_online(worker->keys, worker->number);
+        key_table_reader_online(worker->keys, worker->number);
         stamp(worker, burst);
         packet_decode(burst, &worker->hash_key);
         flow_look_up(worker->flows, burst);
@@ -207,16 +210,15 @@ int worker_run(void *argument)
         account_burst(&worker->counters, burst);
         capture_release(burst->mbufs, burst->count);
         if (worker->files == NULL)
-            spread_released(worker->spread);
+            spread_released(worker->spread, worker->number);
         keep_house(worker);
     }
 
-    if (worker->keys != NULL) /* it may have slept last, and what ends may still hold a token to judge */
-        key_table_reader_online(worker->keys, worker->number);
+    /* It slept last, and what ends may still hold a token to judge. */
+    key_table_reader_online(worker->keys, worker->number);
     flow_table_end_all(worker->flows);
     counters_publish(&worker->counters);
-    if (worker->keys != NULL)
-        key_table_reader_offline(worker->keys, worker->number);
+    key_table_reader_offline(worker->keys, worker->number);
     __atomic_add_fetch(&worker->outbox.all->workers_done, 1, __ATOMIC_SEQ_CST);
     waiter_wake(&worker->outbox.all->alert_side);
     return 0;

@@ -3,6 +3,7 @@
 #define BEARERTAP_ALERT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <bearertap/error.h>
@@ -24,6 +25,9 @@
  * connections or the number of workers: a window holds what came in it, whether a later sighting, a RECORD_TIME (a
  * second late: a worker's time is ahead of packets that it holds back) or the end closes it.
  *
+ * An update tells the request (method, domain, path, user agent) only where all its sightings stood in one like the
+ * first sighting's, and what is odd about the stream (midstream, gap, conflict) as of its last.
+ *
  * In a line, `event.start` and `event.end` are the packet times of its first and last sighting, `@timestamp` is the
  * last one's. `event.severity`: 90 critical, 70 high (also where the entry says nothing), 50 medium, 30 low, 0 for a
  * token without a finding; with several entries the highest. `event.id` is SHA-256, cut to 128 bits, over connection,
@@ -38,30 +42,33 @@ struct alert_format; /* a row of the table in alert.c */
 
 /* "ecs" or "text"; NULL when there is no such format. */
 const struct alert_format *alert_format_find(const char *name);
-/* The names of all formats, for messages: "ecs, text". */
-const char *alert_format_list(void);
+/* The names of all formats, for messages: "ecs, text", NUL-terminated and cut at the capacity. */
+void alert_format_list(char *out, size_t capacity);
 
 struct alert_options {
     const struct alert_format *format;
-    bool color;                   /* text only */
-    bool all_tokens;              /* clean tokens leave too, each its own line (event.kind "event") */
-    int fd;                       /* where lines go; not owned */
-    const char *observer_name;    /* the sensor; NULL for the host's name */
-    const struct key_table *keys; /* the alert side is one of its readers; may be NULL: no keys given. No entry is held
-                                   * between calls, so a caller may be quiescent after each */
-    unsigned folds_max;           /* findings folded at a time, at most 7 KiB each, touched as used; beyond that the
-                                   * longest unseen leaves early, counted */
+    bool color;                /* text only */
+    bool all_tokens;           /* clean tokens leave too, each its own line (event.kind "event") */
+    int fd;                    /* where lines go; not owned */
+    const char *observer_name; /* the sensor; NULL for the host's name */
+    struct key_table *keys;    /* may be NULL: no keys given */
+    unsigned key_reader;       /* which of its readers the alert side is: online only while it judges a token, so
+                                * that it holds nobody up however long a write takes */
+    unsigned folds_max;        /* findings folded at a time, at most 7 KiB each, touched as used; beyond that the
+                                * longest unseen leaves early, counted */
 };
 
 struct alerts;
 
+/* 0, or -ENOMEM with `error` filled. */
 int alerts_create(const struct alert_options *options, struct alerts **alerts, struct error *error);
 void alerts_destroy(struct alerts *alerts);
 
 /*
  * Takes one record (not the chunks: the caller releases them afterwards). 0, or a negative errno when the output
  * failed: -EPIPE when its reader went away (the process is to ignore SIGPIPE), any other with `error` filled ("cannot
- * write alerts to standard output: No space left on device"); from then on nothing more is written.
+ * write alerts to standard output: No space left on device; 12 lines were written, 3 lost ..."); from then on nothing
+ * more is written, but lines lost are counted.
  */
 int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error);
 
@@ -74,11 +81,13 @@ int alerts_finish(struct alerts *alerts, struct error *error);
 /* What the alert side counts. */
 struct alert_counters {
     uint64_t sightings; /* with a finding: the sum of bearertap.sightings over alert lines, folds still open included */
-    uint64_t alerts;    /* alert lines written */
+    uint64_t alerts;    /* alert lines, lost ones too */
     uint64_t events;    /* lines for clean tokens (all_tokens) */
     uint64_t not_concluded; /* the worker thought it possible, the whole token said no (another issuer's kid) */
     uint64_t truncated;     /* sightings whose token's end was never seen */
     uint64_t folds_evicted; /* updates that left early for want of room */
+    uint64_t lines_written; /* of either kind, whole; as of the last flush, like the next */
+    uint64_t lines_lost;    /* of either kind, since the output failed */
 };
 
 const struct alert_counters *alerts_counters(const struct alerts *alerts);

@@ -25,6 +25,7 @@ struct chunk {
 
 struct rte_mempool;
 
+/* EAL memory for so many chunks, and that taken: NULL with `error` filled when there is none. */
 size_t chunk_pool_bytes(unsigned chunks);
 struct rte_mempool *chunk_pool_create(const char *name, unsigned chunks, struct error *error);
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bearertap/list.h>
 #include <bearertap/packet.h>
 
 /*
@@ -51,7 +52,7 @@ struct chunk;
 
 struct flow_direction {
     uint8_t scan_state[FLOW_SCAN_STATE_BYTES]; /* scan's: a Hyperscan stream */
-    uint64_t position;      /* stream's: bytes delivered and given up so far; the place of next_sequence */
+    uint64_t position;      /* stream's: bytes delivered, given up, pulled out so far; the place of next_sequence */
     uint32_t next_sequence; /* stream's: what is delivered next */
     uint32_t acknowledged;  /* stream's: the peer's highest acknowledgement */
     uint32_t extra;         /* index + 1 of the struct flow_extra; 0: none */
@@ -69,7 +70,7 @@ struct flow {
     uint8_t has_vlan;
     uint64_t first_time_ns;
     uint32_t last_seen_ms; /* low half of packet time in milliseconds: compared by difference */
-    uint32_t older, newer; /* on its list, index + 1; also the free list */
+    struct list_link link; /* on its list; also the free list */
     uint16_t capture_port; /* of its first packet */
     uint8_t list;          /* enum flow_list */
     uint8_t flags;         /* enum flow_flags */
@@ -89,8 +90,9 @@ struct flow_extra {
     uint32_t held_memory;     /* bytes of pool that they take */
     uint32_t fin_sequence;    /* where the stream ends, when fin_known */
     uint32_t urgent_sequence; /* of the out-of-band byte, when urgent_known */
-    bool fin_known, urgent_known, evictable_listed;
-    uint32_t held_older, held_newer; /* stream's: list of extras with held data, by age of the hole */
+    uint32_t urgent_bytes;    /* pulled out of the stream so far */
+    bool fin_known, urgent_known;
+    struct list_link held_link;      /* stream's: list of extras with held data, by age of the hole */
     uint32_t hole_at, hole_since_ms; /* stream's: what the hole in front of held data waits out, and since when */
     uint32_t gap_at, gap_length;     /* stream's: the last hole given up */
     uint8_t hole_wait;
@@ -101,17 +103,22 @@ struct flow_extra {
     uint64_t payload_position;            /* where a token's second part begins: what begins there is no new token */
     uint32_t captures[FLOW_CAPTURES_MAX]; /* running, index + 1, oldest first */
     /* http's: client bytes kept for request context */
-    bool kept_listed, kept_unsynced; /* unsynced: it is not known where a request begins */
+    bool kept_unsynced; /* it is not known where a request begins */
+    bool kept_overlong; /* a head fills the window: only its beginning is kept, and its end found */
+    uint8_t kept_line;  /* of an overlong head: how its last line goes, see kept.c */
     uint32_t kept_length;
     uint32_t kept_head;                     /* offset of the first kept byte in the first chunk */
     uint32_t kept_shed_at;                  /* length at which to look for complete requests */
     uint64_t kept_base;                     /* position of the first kept byte */
+    uint64_t kept_line_end;                 /* of an overlong head: behind the line in which the window ends */
+    uint64_t kept_head_end;                 /* of an overlong head: behind it, UINT64_MAX until seen */
     uint64_t kept_resume;                   /* nothing is kept before this position: a long body's bytes */
-    uint32_t kept_older, kept_newer;        /* list of extras with kept bytes, by age */
+    struct list_link kept_link;             /* list of extras with kept bytes, by age */
     uint32_t kept_chunks[FLOW_KEPT_CHUNKS]; /* index + 1 */
     /* worker's: records that wait until their request's head is whole, in order */
     struct chunk *waiting;
-    uint32_t owner; /* index of the flow * 2 + direction */
+    struct list_link waiting_link; /* list of extras with such records, by age of the oldest */
+    uint32_t owner;                /* index of the flow * 2 + direction */
 };
 
 struct flow_table;
@@ -130,6 +137,7 @@ struct flow_table_options {
     uint64_t *events; /* the worker's live event counters */
 };
 
+/* EAL memory that flow_table_create takes; NULL when there is none. */
 size_t flow_table_bytes(const struct flow_table_options *options);
 struct flow_table *flow_table_create(const struct flow_table_options *options);
 void flow_table_destroy(struct flow_table *table);

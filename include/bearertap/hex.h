@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* The value of a hexadecimal digit of either case; -1: it is none. */
+/* The value of a hexadecimal digit of either case; -1: it is none. A pure function, any thread. */
 static inline int hex_digit(uint8_t byte)
 {
     if (byte >= '0' && byte <= '9')

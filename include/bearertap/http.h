@@ -17,7 +17,8 @@
  * guessed.
  */
 
-/* Kept bytes of a direction: enough for every server's limit on request heads (8 to 16 KiB). */
+/* Kept bytes of a direction: enough for every server's limit on request heads (8 to 16 KiB). Of a longer head the first
+ * 14 KiB at least are kept, and speak for all of it. */
 #define HTTP_KEPT_CHUNK 2048
 #define HTTP_KEPT_MAX   (HTTP_KEPT_CHUNK * FLOW_KEPT_CHUNKS)
 
@@ -38,7 +39,7 @@ struct http_place {
     struct http_view method, path, host, user_agent; /* the path without its query, the host without its port */
     struct http_view header_name;                    /* of the line, where the region is HTTP_HEADER */
     struct http_view content_type;
-    bool head_complete;  /* false: the rest of the head may name what is missing here */
+    bool head_complete;  /* no more of the head will be known; false: the rest may name what is missing here */
     bool body_end_known; /* by Content-Length alone */
     uint64_t body_end;   /* position behind the body's last byte */
 };
@@ -61,6 +62,8 @@ struct http_options {
 
 struct http;
 
+/* One a worker: nothing is locked, and no other thread may call anything that takes a struct http. http_create returns
+ * NULL when there is no memory; http_bytes is the EAL memory that it takes. */
 size_t http_bytes(const struct http_options *options);
 struct http *http_create(const struct http_options *options);
 void http_destroy(struct http *http);
@@ -72,8 +75,8 @@ void http_destroy(struct http *http);
 uint32_t http_piece(const struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
                     uint32_t length);
 
-/* Keeps new bytes of a client's direction, a piece; before they are scanned. `turn`: the peer spoke since the last
- * ones. */
+/* Keeps new bytes of a client's direction, no more of them than http_piece said; before they are scanned. `turn`: the
+ * peer spoke since the last ones. */
 void http_keep(struct http *http, struct flow *flow, unsigned direction, const uint8_t *bytes, uint32_t length,
                uint64_t position, bool turn);
 

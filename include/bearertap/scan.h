@@ -80,6 +80,8 @@ struct scan_handler {
 /* The compiled patterns: one database a direction, shared by all workers. */
 struct scan_databases;
 
+/* By one thread, before the workers start; 0, or a negative errno with `error` filled (the CPU lacks SSSE3, no memory).
+ */
 int scan_databases_create(struct scan_databases **databases, struct error *error);
 void scan_databases_destroy(struct scan_databases *databases);
 
@@ -100,6 +102,7 @@ struct scan_options {
 
 struct scan;
 
+/* 0, or a negative errno with `error` filled. */
 int scan_create(const struct scan_options *options, struct scan **scan, struct error *error);
 void scan_destroy(struct scan *scan);
 /* Gives back what does not lie in EAL's memory; for a process that ends. */

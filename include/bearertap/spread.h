@@ -18,6 +18,8 @@
 
 struct spread;
 
+/* EAL memory for so many workers, and that taken: 0, or a negative errno with `error` filled. By the thread that starts
+ * the others and outlives them. */
 size_t spread_bytes(unsigned workers);
 int spread_create(unsigned workers, struct spread **spread, struct error *error);
 void spread_destroy(struct spread *spread);
@@ -40,9 +42,10 @@ void spread_finish(struct spread *spread);
 unsigned spread_take(struct spread *spread, unsigned worker, struct rte_mbuf **mbufs, void (*before_sleep)(void *),
                      void *context);
 
-/* The giver waits until some owner has taken packets (so that buffers come back). */
+/* The giver waits until some owner has released packets (so that buffers come back); not at all when no packet is out.
+ */
 void spread_wait_for_release(struct spread *spread);
-/* An owner has released packets. */
-void spread_released(struct spread *spread);
+/* An owner has released all packets that it took; it says so before it takes more. */
+void spread_released(struct spread *spread, unsigned worker);
 
 #endif

@@ -100,15 +100,27 @@ struct key_reference {
 };
 
 /*
+ * Key-naming members of a header that are read where they come. No issuer writes more than four; a header of 16 KiB has
+ * room for 1,300, which would take 200 us. Of what comes behind them only the last kid, x5t, x5t#S256, jwk and x5c is
+ * read, since that is the one which parsers that keep the last of duplicates see.
+ */
+#define JOSE_REFERENCES_MAX 16
+
+/*
  * Yields everything in a decoded JOSE header that names the signing key: every kid, x5t, x5t#S256, jwk and x5c, in
- * order, duplicates too. No malloc (SHA through OpenSSL's non-allocating calls). A member whose value makes no sense
- * (an x5t that does not decode to 20 bytes, a jwk without its numbers, an object as kid) yields nothing; a numeric kid
- * yields its literal text. Besides base64url, x5t and x5t#S256 are read in hex, hex with colons, and base64url of hex,
- * as some issuers write them. A header of at most JOSE_HEADER_MAX bytes.
+ * order, duplicates too, up to the bound above; `left_out` then says after the last whether some were not read. No
+ * malloc (SHA through OpenSSL's non-allocating calls). A member whose value makes no sense (an x5t that does not decode
+ * to 20 bytes, a jwk without its numbers, an object as kid) yields nothing; a numeric kid yields its literal text.
+ * Besides base64url, x5t and x5t#S256 are read in hex, hex with colons, and base64url of hex, as some issuers write
+ * them. A header of at most JOSE_HEADER_MAX bytes.
  */
 struct jose_references {
     struct json_scanner scanner;
     bool x5c_sha256_pending;
+    bool left_out;
+    unsigned members;            /* read so far */
+    unsigned lasts_read;         /* of `lasts` */
+    struct json_member lasts[5]; /* beyond JOSE_REFERENCES_MAX; name NULL: none */
     uint8_t digest[32];
     uint8_t scratch[JOSE_HEADER_MAX];
 };
@@ -116,8 +128,29 @@ struct jose_references {
 void jose_references_begin(struct jose_references *iterator, const uint8_t *header, size_t length);
 bool jose_references_next(struct jose_references *iterator, struct key_reference *reference);
 
-/* The RFC 7638 SHA-256 thumbprint of a JWK's text (kty RSA, EC, OKP, oct). False when a required member is missing. */
+/* The members of a JWK that RFC 7638 hashes, in the order in which it does. */
+enum jwk_word { JWK_CRV, JWK_E, JWK_K, JWK_KTY, JWK_N, JWK_X, JWK_Y, JWK_WORDS };
+
+/* Their strings, raw: quotes left out, escapes kept (what has none, as base64url, is raw as it is). NULL: missing. */
+struct jwk_words {
+    struct {
+        const uint8_t *text;
+        size_t length;
+    } of[JWK_WORDS];
+};
+
+/*
+ * The RFC 7638 SHA-256 thumbprint, over the strings as they stand, escapes undone. This is the one implementation, of
+ * tokens' keys and lists' keys alike. False when kty is none of RSA, EC, OKP, oct or a member that it requires is
+ * missing.
+ */
+bool jwk_words_thumbprint(const struct jwk_words *words, uint8_t thumbprint[32]);
+
+/* The same of a JWK's text, of duplicates the last. */
 bool jwk_thumbprint(const uint8_t *jwk, size_t length, uint8_t thumbprint[32]);
+
+/* What x5t and x5t#S256 hold of a certificate in DER (RFC 7515 sections 4.1.7 and 4.1.8). Allocates nothing. */
+void certificate_digests(const uint8_t *der, size_t length, uint8_t sha1[20], uint8_t sha256[32]);
 
 /* The algorithms of RFC 7518, RFC 8037 and RFC 8812 that are counted by name; any other is TOKEN_ALGORITHM_OTHER. */
 enum token_algorithm {
@@ -178,7 +211,7 @@ static inline bool jose_summary_is_header(const struct jose_summary *summary)
 ptrdiff_t token_decode_part(const uint8_t *token, size_t length, unsigned part, uint8_t *out, size_t capacity);
 
 /*
- * A string for an alert, copied, unescaped, made valid UTF-8 (each invalid byte becomes U+FFFD), cut at the capacity on
+ * A string for an alert, copied, unescaped, made valid UTF-8 (utf8.h), cut at the capacity on
  * a character's border. Not NUL-terminated; control characters, NUL too, may stand in it: whoever writes it escapes.
  */
 #define TOKEN_FIELD_MAX 256

@@ -25,7 +25,7 @@ enum finding { FINDING_NONE, FINDING_REVOKED_KEY, FINDINGS };
 struct finding_row {
     const char *id;     /* "revoked-key" */
     const char *action; /* "revoked-key-used" */
-    const char *name;   /* "Token signed with a revoked key" */
+    const char *name;   /* "Token that names a revoked key" */
 };
 
 extern const struct finding_row finding_rows[FINDINGS]; /* the row of FINDING_NONE holds NULLs */
@@ -45,6 +45,7 @@ struct verdict {
     bool is_token;         /* the text decodes to a JOSE header (jose_summary_is_header) */
     bool too_long;         /* longer than JOSE_HEADER_MAX when decoded: not read */
     bool junk;             /* bytes outside base64url were skipped */
+    bool left_out;         /* it names keys more than JOSE_REFERENCES_MAX times: not all were looked up */
     bool possible_finding; /* some key reference stands in the table */
     enum token_algorithm algorithm;
     enum token_format format; /* TOKEN_OPAQUE when it is no token */
@@ -72,11 +73,12 @@ struct conclusion {
 
 /*
  * The alert side's half: the token in compact form (TOKEN_MAX at most, truncated or not) and its fields as
- * token_read_fields gave them. `scratch` has TOKEN_MAX bytes. A plain-text match narrowed to an issuer counts when the
- * token's issuer is that one or could not be read (truncated, a JWE, no such claim); of duplicate iss claims one that
- * is the entry's is enough, since nobody knows which of them the application reads. Entries are distinct, in the order
- * in which the header names them, and point into the table, valid until its reader's next quiescent state. `table` may
- * be NULL: nothing is found. Thread: a registered reader of the table; takes 20 KiB of stack.
+ * token_read_fields gave them. `scratch` has TOKEN_MAX bytes, of which the first JOSE_HEADER_MAX + `length` are written
+ * at most; the caller wipes them. A plain-text match narrowed to an issuer counts when the token's issuer is that one
+ * or could not be read (truncated, a JWE, no such claim); of duplicate iss claims one that is the entry's is enough,
+ * since nobody knows which of them the application reads. Entries are distinct, in the order in which the header names
+ * them, and point into the table, valid until its reader's next quiescent state. `table` may be NULL: nothing is found.
+ * Thread: a registered reader of the table; takes 20 KiB of stack.
  */
 void verdict_conclude(const struct key_table *table, const uint8_t *token, size_t length,
                       const struct token_fields *fields, uint8_t *scratch, struct conclusion *conclusion);

@@ -37,8 +37,11 @@ static void a_community_id_is_that_of_the_published_vectors(void **state)
 static void formats_are_found_by_the_names_that_are_listed(void **state)
 {
     (void)state;
-    char list[64];
-    snprintf(list, sizeof(list), "%s", alert_format_list());
+    char list[64], cut[6];
+    alert_format_list(list, sizeof(list));
+    assert_string_equal(list, "ecs, text");
+    alert_format_list(cut, sizeof(cut));
+    assert_string_equal(cut, "ecs, ");
     unsigned count = 0;
     for (char *name = strtok(list, ", "); name != NULL; name = strtok(NULL, ", "), count++)
         assert_non_null(alert_format_find(name));
@@ -70,13 +73,13 @@ static void an_alert_has_every_member_of_the_table(void **state)
     (void)state;
     static const char expected_text[] =
         "{'@timestamp':'2023-06-15T03:12:44.123456Z','ecs':{'version':'8.11'},"
-        "'message':'A token signed with revoked key " REVOKED_KID " was sent by 10.0.0.5 to 10.0.0.9:80 "
-        "(GET api.example.com/v1/mail)',"
+        "'message':'A token that names revoked key " REVOKED_KID " of another issuer was sent by 10.0.0.5 "
+        "to 10.0.0.9:80 (GET api.example.com/v1/mail)',"
         "'event':{'kind':'alert','category':['network','intrusion_detection'],'type':['info'],'module':'bearertap',"
         "'dataset':'bearertap.alert','action':'revoked-key-used','severity':90,'sequence':1,"
         "'start':'2023-06-15T03:12:44.123456Z','end':'2023-06-15T03:12:44.123456Z',"
         "'id':'cf035846c2cf70a4d0b4c3e4ea12b843'}," /* by Python's hashlib from the documented material */
-        "'rule':{'id':'revoked-key','name':'Token signed with a revoked key'},"
+        "'rule':{'id':'revoked-key','name':'Token that names a revoked key'},"
         "'related':{'ip':['10.0.0.5','10.0.0.9'],'hash':['" TOKEN_SHA256 "']},"
         "'source':{'ip':'10.0.0.5','port':51234},'destination':{'ip':'10.0.0.9','port':80},"
         "'network':{'type':'ipv4','transport':'tcp','community_id':'1:KE4RzTVPJlyDjFa2S1MfWMInDyM=',"
@@ -149,7 +152,7 @@ static void what_is_not_known_is_left_out(void **state)
         if (member(line, absent[i]) != NULL)
             fail_msg("%s is there", absent[i]);
     assert_string_equal(text_at(lines, 0, "message"),
-                        "A token signed with revoked key " REVOKED_KID " was sent by 10.0.0.5 to 10.0.0.9:80");
+                        "A token that names revoked key " REVOKED_KID " was sent by 10.0.0.5 to 10.0.0.9:80");
     assert_string_equal(text_at(lines, 0, "bearertap.key.issuer"), "unknown");
     assert_int_equal(number_at(lines, 0, "event.severity"), 70); /* a key is revoked for a reason: high */
     assert_null(strstr(sink_text(&sink), "null"));
@@ -174,7 +177,7 @@ static void a_token_that_the_server_sent_keeps_the_client_as_the_source(void **s
     assert_string_equal(text_at(lines, 0, "destination.ip"), "2001:db8::9");
     assert_string_equal(text_at(lines, 0, "network.type"), "ipv6");
     assert_string_equal(text_at(lines, 0, "message"),
-                        "A token signed with revoked key " REVOKED_KID " was sent by [2001:db8::9]:80 to 2001:db8::5");
+                        "A token that names revoked key " REVOKED_KID " was sent by [2001:db8::9]:80 to 2001:db8::5");
     json_decref(lines);
     sink_close(&sink);
 }
@@ -213,6 +216,48 @@ static void severity_is_the_highest_of_the_entries(void **state)
         json_decref(lines);
         sink_close(&sink);
     }
+}
+
+/* RFC 3339 section 5.6 allows small letters and any number of digits; readers of dates do not. */
+static void a_revocation_date_is_one_that_any_reader_takes(void **state)
+{
+    (void)state;
+    static const char *const dates[][2] = {
+        {"2023-06-16T00:00:00Z", "2023-06-16T00:00:00Z"},
+        {"2023-06-16t00:00:00z", "2023-06-16T00:00:00Z"},
+        {"2023-06-16t00:00:00.5+02:00", "2023-06-16T00:00:00.5+02:00"},
+        {"2023-06-16T00:00:00.123456789012345678901234567890-11:30", "2023-06-16T00:00:00.123456789-11:30"}};
+    for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+        struct key_entry entry = {.id = "a", .revoked_at = dates[i][0]};
+        struct key_table keys = test_keys();
+        keys.conclusion.entries[0].entry = &entry;
+        struct sink sink = sink_open((struct alert_options){.keys = &keys});
+        struct record record = test_record();
+        test_take(sink.alerts, &record, TOKEN);
+        json_t *lines = sink_json(&sink);
+        assert_string_equal(text_at(lines, 0, "bearertap.key.revoked_at"), dates[i][1]);
+        json_decref(lines);
+        sink_close(&sink);
+    }
+}
+
+static void the_message_names_every_key(void **state)
+{
+    (void)state;
+    struct key_entry entries[2] = {{.id = "a"}, {.id = "b"}};
+    struct key_table keys = {.conclusion = {.finding = FINDING_REVOKED_KEY,
+                                            .entries_count = 2,
+                                            .entries = {{&entries[0], 1U << KEY_REFERENCE_KID, ISSUER_SAME},
+                                                        {&entries[1], 1U << KEY_REFERENCE_X5T, ISSUER_OTHER}}}};
+    struct sink sink = sink_open((struct alert_options){.keys = &keys});
+    struct record record = test_record();
+    test_take(sink.alerts, &record, TOKEN);
+    json_t *lines = sink_json(&sink);
+    assert_string_equal(text_at(lines, 0, "message"),
+                        "A token that names revoked key a and revoked key b of another issuer was sent by 10.0.0.5 "
+                        "to 10.0.0.9:80");
+    json_decref(lines);
+    sink_close(&sink);
 }
 
 static void a_token_across_many_chunks_is_hashed_whole(void **state)
@@ -277,7 +322,8 @@ static void clean_tokens_leave_only_when_all_are_asked_for(void **state)
             assert_null(member(line, "bearertap.key"));
             assert_null(member(line, "bearertap.finding"));
             assert_null(member(line, "bearertap.sightings"));
-            assert_string_equal(text_at(lines, 0, "message"), "A token was sent by 10.0.0.5 to 10.0.0.9:80");
+            assert_string_equal(text_at(lines, 0, "message"),
+                                "A token that names key clean-1 was sent by 10.0.0.5 to 10.0.0.9:80");
         }
         json_decref(lines);
         sink_close(&sink);
@@ -398,7 +444,8 @@ static void ids_depend_on_the_capture_alone(void **state)
 static void a_line_for_a_person_reads_at_a_glance(void **state)
 {
     (void)state;
-    struct key_entry entry = {.id = REVOKED_KID, .reason = "stolen", .severity = "critical"};
+    struct key_entry entry = {
+        .id = REVOKED_KID, .reason = "stolen", .severity = "critical", .revoked_at = "2021-04-04T00:00:00Z"};
     struct key_table keys = test_keys();
     keys.conclusion.entries[0].entry = &entry;
     struct sink sink = sink_open((struct alert_options){.keys = &keys, .format = alert_format_find("text")});
@@ -411,7 +458,7 @@ static void a_line_for_a_person_reads_at_a_glance(void **state)
 #define LINE                                                                                                           \
     "2023-06-15 03:12:44.123456Z  REVOKED KEY " REVOKED_KID " (kid)  10.0.0.5:51234 > 10.0.0.9:80"                     \
     "  GET api.example.com/v1/mail  authorization  iss=https://sts.example.com/9188040d/  sub=alice"                   \
-    "  token sha256 41a7c0a85eefe906...  reason: stolen  [gap, conflict]"
+    "  token sha256 41a7c0a85eefe906...  revoked: 2021-04-04T00:00:00Z  reason: stolen  [gap, conflict]"
     assert_string_equal(sink_text(&sink), LINE "\n" LINE "  x2 more\n");
     sink_close(&sink);
 }
@@ -456,6 +503,8 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(a_token_that_the_server_sent_keeps_the_client_as_the_source),
         cmocka_unit_test(severity_is_the_highest_of_the_entries),
+        cmocka_unit_test(a_revocation_date_is_one_that_any_reader_takes),
+        cmocka_unit_test(the_message_names_every_key),
         cmocka_unit_test(a_token_across_many_chunks_is_hashed_whole),
         cmocka_unit_test(clean_tokens_leave_only_when_all_are_asked_for),
         cmocka_unit_test(an_opaque_token_shows_its_hash_and_placement_only),

@@ -53,7 +53,7 @@ static void a_first_sighting_leaves_at_once_and_repeats_wait(void **state)
     assert_string_equal(text_at(lines, 1, "event.start"), "2023-06-15T03:12:54.000000Z");
     assert_string_equal(text_at(lines, 1, "event.end"), "2023-06-15T03:13:04.000000Z");
     assert_string_equal(text_at(lines, 1, "@timestamp"), "2023-06-15T03:13:04.000000Z");
-    assert_string_equal(text_at(lines, 1, "message"), "A token signed with revoked key " REVOKED_KID
+    assert_string_equal(text_at(lines, 1, "message"), "A token that names revoked key " REVOKED_KID
                                                       " was sent again by 10.0.0.5 to 10.0.0.9:80, 2 times more");
     /* Tied to the first, with an id of its own. */
     assert_string_equal(text_at(lines, 1, "bearertap.finding.id"), text_at(lines, 0, "bearertap.finding.id"));
@@ -395,10 +395,50 @@ static void time_closes_every_window_that_is_over_and_no_other(void **state)
     }
 }
 
+static void take_request(struct alerts *alerts, uint64_t second, const char *path, bool gap)
+{
+    struct record record = sighting_at(second);
+    record.gap = gap;
+    record.request = (struct record_request){.method_length = 3, .method = "GET", .user_agent_length = 1};
+    record.request.user_agent[0] = 'x';
+    record.request.path_length = (uint16_t)strlen(path);
+    memcpy(record.request.path, path, strlen(path));
+    test_take(alerts, &record, TOKEN);
+}
+
+/* The first one's path at the time of another would be made up. */
+static void an_update_tells_the_request_only_where_all_its_sightings_have_it(void **state)
+{
+    (void)state;
+    struct key_table keys = test_keys();
+    struct sink sink = sink_open((struct alert_options){.keys = &keys});
+    take_request(sink.alerts, 0, "/a", false);
+    take_request(sink.alerts, 1, "/a", false);
+    take_request(sink.alerts, 2, "/a", false);
+    take_request(sink.alerts, 61, "/a", false); /* the first update leaves: all alike */
+    take_request(sink.alerts, 62, "/b", true);
+    take_request(sink.alerts, 63, "/a", false);
+    take_request(sink.alerts, 121, "/a", false); /* the second: one of them is another */
+    sink_finish(&sink);                          /* the third: alike again */
+    json_t *lines = sink_json(&sink);
+    assert_int_equal(json_array_size(lines), 4);
+    static const char *const paths[] = {"/a", "/a", "(nothing)", "/a"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(text_at(lines, i, "url.path"), paths[i]);
+        assert_string_equal(text_at(lines, i, "http.request.method"), i == 2 ? "(nothing)" : "GET");
+        assert_string_equal(text_at(lines, i, "user_agent.original"), i == 2 ? "(nothing)" : "x");
+        assert_int_equal(strstr(text_at(lines, i, "message"), "(GET /a)") != NULL, i != 2);
+        assert_int_equal(json_is_true(member(json_array_get(lines, i), "bearertap.stream.gap")), i >= 2);
+    }
+    json_decref(lines);
+    sink_close(&sink);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_first_sighting_leaves_at_once_and_repeats_wait),
+        cmocka_unit_test(an_update_tells_the_request_only_where_all_its_sightings_have_it),
         cmocka_unit_test(an_updates_id_is_that_of_its_first_token),
         cmocka_unit_test(a_window_of_a_minute_holds_what_came_in_it),
         cmocka_unit_test(time_closes_the_windows_of_its_worker_only),

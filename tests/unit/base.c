@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <bearertap/error.h>
+#include <bearertap/list.h>
 #include <bearertap/siphash.h>
+#include <bearertap/utf8.h>
 
 /* Key 00..0f and messages 00, 01, 02, ...: the vectors of the SipHash paper's appendix A and of its reference
  * implementation, as `openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:8 siphash` prints them
@@ -85,15 +87,127 @@ static void an_error_is_one_sentence_and_a_negative_code(void **state)
     assert_int_equal(error_set(NULL, EINVAL, "nobody listens"), -EINVAL);
 }
 
-static void an_error_too_long_is_cut(void **state)
+static void an_error_too_long_loses_its_middle(void **state)
 {
     (void)state;
     struct error error;
-    char text[2 * ERROR_TEXT_MAX];
-    memset(text, 'x', sizeof(text) - 1);
-    text[sizeof(text) - 1] = '\0';
-    error_set(&error, EINVAL, "%s", text);
-    assert_int_equal(strlen(error.text), ERROR_TEXT_MAX - 1);
+    static char name[128 * 1024]; /* the longest argument that Linux allows */
+    for (size_t length = ERROR_TEXT_MAX - 80; length < sizeof(name); length += length < 1100 ? 1 : 5003) {
+        memset(name, length % 2 == 0 ? '\xa4' : '\x1b', length);
+        for (size_t i = 0; length % 2 == 0 && i + 1 < length; i += 2)
+            name[i] = '\xc3'; /* a name of many umlauts: two bytes each, never cut between them */
+        name[length] = '\0';
+        error_set(&error, EINVAL, "cannot open %s: %s", name, "No such file or directory");
+        size_t kept = strlen(error.text);
+        assert_in_range(kept, ERROR_TEXT_MAX - 80, ERROR_TEXT_MAX - 1);
+        assert_memory_equal(error.text, "cannot open ", 12);
+        assert_string_equal(error.text + kept - 27, ": No such file or directory");
+        if (length % 2 == 0) {
+            const char *gap = strstr(error.text, " ... ");
+            assert_int_equal(gap != NULL, length + 39 >= ERROR_TEXT_MAX);
+            if (gap != NULL) {
+                assert_int_equal((unsigned char)gap[-1], 0xa4);
+                assert_int_equal((unsigned char)gap[5], 0xc3);
+            }
+        }
+    }
+}
+
+static void what_a_terminal_would_act_on_is_escaped_in_an_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *shown;
+    } cases[] = {
+        {"plain-._ name", "plain-._ name"},
+        {"\x1b[2J\r\n\t\x7f", "\\x1b[2J\\x0d\\x0a\\x09\\x7f"},
+        {"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"}, /* UTF-8 stays */
+        {"\xc2\x9b", "\\xc2\\x9b"},                                                           /* CSI in UTF-8 */
+        {"\x9b", "\\x9b"},                                                                    /* and in Latin-1 */
+        {"\xe2\x82", "\\xe2\\x82"},
+        {"\xc0\x9b\xff", "\\xc0\\x9b\\xff"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error error;
+        error_set(&error, EINVAL, "%s", cases[i].name);
+        assert_string_equal(error.text, cases[i].shown);
+    }
+}
+
+/* Lengths by Python's codecs: a UnicodeDecodeError of the incremental decoder spans the maximal subpart. The long one
+ * is the Unicode standard's own example, table 3-8. */
+static void what_is_no_character_is_as_long_as_the_unicode_standard_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int lengths[12];
+    } cases[] = {
+        {"\x61\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64", {1, -3, -2, -1, 1, -1, 1, -1, -1, 1}},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\x7f", {2, 3, 4, 1}},
+        {"\xc0\xaf\xe0\x9f\xbf\xed\xa0\x80", {-1, -1, -1, -1, -1, -1, -1, -1}}, /* overlong, surrogate */
+        {"\xf0\x8f\xbf\xbf\xf4\x90\x80\x80\xf5\xff", {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
+        {"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\xdf\xbf\xc2\x80\xe0\xa0\x80", {3, 3, 4, 2, 2, 3}},
+        {"\xf0\x90\x80", {-3}}, /* and where the text ends in it */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t length = strlen(cases[i].text), at = 0;
+        for (int j = 0; j < 12 && cases[i].lengths[j] != 0; j++) {
+            int found = utf8_character_length((const uint8_t *)cases[i].text + at, length - at);
+            assert_int_equal(found, cases[i].lengths[j]);
+            at += (size_t)(found > 0 ? found : -found);
+        }
+        assert_int_equal(at, length);
+    }
+}
+
+struct listed {
+    char name;
+    struct list_link link;
+};
+
+static void assert_list(const struct list *list, const struct listed *elements, const char *names)
+{
+    uint32_t older = 0, element = list->oldest;
+    assert_int_equal(list->count, strlen(names));
+    for (; *names != '\0'; names++) {
+        assert_int_not_equal(element, 0);
+        assert_int_equal(elements[element - 1].name, *names);
+        assert_true(list_holds(list, element));
+        assert_int_equal(elements[element - 1].link.older, older);
+        older = element;
+        element = elements[element - 1].link.newer;
+    }
+    assert_int_equal(element, 0);
+    assert_int_equal(list->newest, older);
+}
+
+static void a_list_keeps_its_order_whatever_leaves_it(void **state)
+{
+    (void)state;
+    struct listed elements[4] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}};
+    struct list list = list_of(&elements[0].link, sizeof(elements[0]));
+    assert_list(&list, elements, "");
+    for (uint32_t element = 1; element <= 4; element++) {
+        assert_false(list_holds(&list, element));
+        list_append(&list, element);
+    }
+    assert_list(&list, elements, "abcd");
+    list_remove(&list, 2); /* from the middle */
+    assert_false(list_holds(&list, 2));
+    assert_list(&list, elements, "acd");
+    list_remove(&list, 1); /* the oldest */
+    list_append(&list, 1);
+    assert_list(&list, elements, "cda");
+    list_remove(&list, 1); /* the newest */
+    list_append(&list, 2);
+    assert_list(&list, elements, "cdb");
+    list_remove(&list, 3);
+    list_remove(&list, 2);
+    list_remove(&list, 4); /* the only one */
+    for (uint32_t element = 1; element <= 4; element++)
+        assert_false(list_holds(&list, element));
+    assert_list(&list, elements, "");
 }
 
 int main(void)
@@ -103,7 +217,10 @@ int main(void)
         cmocka_unit_test(siphash_reads_messages_at_any_address),
         cmocka_unit_test(two_random_keys_differ),
         cmocka_unit_test(an_error_is_one_sentence_and_a_negative_code),
-        cmocka_unit_test(an_error_too_long_is_cut),
+        cmocka_unit_test(what_is_no_character_is_as_long_as_the_unicode_standard_says),
+        cmocka_unit_test(a_list_keeps_its_order_whatever_leaves_it),
+        cmocka_unit_test(an_error_too_long_loses_its_middle),
+        cmocka_unit_test(what_a_terminal_would_act_on_is_escaped_in_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

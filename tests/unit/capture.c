@@ -253,6 +253,16 @@ static void the_message_for_a_compressed_file_can_be_pasted(void **state)
     receive_paths(&received, &path, 1);
     assert_says(&received, command);
     received_free(&received);
+
+    static const char *const odd_names[] = {"a; rm -rf b.gz", "$(id).gz", "it's.gz", "two words.gz",
+                                            "umlaut-\xc3\xa4.gz"};
+    for (unsigned i = 0; i < RTE_DIM(odd_names); i++) { /* named, but not in what a shell would run */
+        path = store(odd_names[i], (const uint8_t *)"\x1f\x8b\x08\x00rest", 8);
+        receive_paths(&received, &path, 1);
+        assert_says(&received, odd_names[i]);
+        assert_says(&received, ": zcat FILE | bearertap read -");
+        received_free(&received);
+    }
 }
 
 static void a_file_that_cannot_be_opened_is_named_and_the_next_is_read(void **state)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void sections_and_interfaces_may_all_differ(void **state)
 {
@@ -286,6 +287,50 @@ static void an_interface_is_the_same_port_in_the_next_file(void **state)
     file_free(&file);
 }
 
+/* The last test here: it fills the table of ports, which is the process's. */
+static void as_many_interfaces_as_there_are_ports_are_read_and_no_more(void **state)
+{
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        struct file file = {0};
+        put_section(&file);
+        size_t last = 0;
+        for (unsigned i = 0; i < CAPTURE_PORTS_MAX + more; i++) {
+            last = file.length;
+            put_interface(&file, ETHERNET, 0, NULL);
+        }
+        put_enhanced(&file, CAPTURE_PORTS_MAX - 1, 1, 60, 60);
+        struct received received;
+        receive_file(&received, &file);
+        assert_int_equal(received.count, 1 - more);
+        char place[64];
+        snprintf(place, sizeof(place), "byte %zu: more than 4096 interfaces in a section;", last);
+        assert_int_equal(strstr(received.messages, place) != NULL, more);
+        received_free(&received);
+        file_free(&file);
+    }
+
+    struct file file = {0};
+    put_section(&file);
+    for (unsigned i = 0; i < CAPTURE_PORTS_MAX; i++) {
+        struct file options = {0};
+        char name[16];
+        put_option(&options, 2, name, (uint16_t)snprintf(name, sizeof(name), "if%u", i));
+        put_interface(&file, ETHERNET, 0, &options);
+        file_free(&options);
+    }
+    put_enhanced(&file, 0, 1, 60, 60);
+    put_enhanced(&file, CAPTURE_PORTS_MAX - 1, 1, 60, 60); /* ports of earlier files are in the table, too */
+    put_enhanced(&file, CAPTURE_PORTS_MAX - 1, 1, 60, 60);
+    struct received received;
+    receive_file(&received, &file);
+    assert_int_equal(received.count, 1);
+    assert_int_equal(received.summary.unsupported_packets, 2);
+    assert_int_equal(count_of(received.messages, "more than 4096 different interfaces"), 1);
+    received_free(&received);
+    file_free(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +342,7 @@ int main(void)
         cmocka_unit_test(an_option_that_runs_out_of_its_block_is_not_read),
         cmocka_unit_test(a_damaged_block_ends_its_file_with_a_warning),
         cmocka_unit_test(an_interface_is_the_same_port_in_the_next_file),
+        cmocka_unit_test(as_many_interfaces_as_there_are_ports_are_read_and_no_more),
     };
     return cmocka_run_group_tests(tests, support_set_up, support_tear_down);
 }

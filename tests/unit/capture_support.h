@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef TESTS_CAPTURE_SUPPORT_H
-#define TESTS_CAPTURE_SUPPORT_H
+#ifndef BEARERTAP_TESTS_UNIT_CAPTURE_SUPPORT_H
+#define BEARERTAP_TESTS_UNIT_CAPTURE_SUPPORT_H
 
 /* Capture files written byte by byte, and what capture_files makes of them, for the tests of capture. */
 

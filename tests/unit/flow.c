@@ -11,11 +11,6 @@
 
 #include "stream_support.h"
 
-static uint64_t event(const struct bench *bench, enum event which)
-{
-    return bench->counters.events[which];
-}
-
 /* A table with room for `flows` flows. */
 static struct bench *new_bench(uint32_t flows)
 {

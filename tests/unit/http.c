@@ -188,6 +188,20 @@ static void hosts_lose_their_port(void **state)
     }
 }
 
+/* What a client adds at the end of its request's head cannot rename it. */
+static void of_repeated_headers_the_first_is_shown(void **state)
+{
+    (void)state;
+    static const char bytes[] =
+        "GET / HTTP/1.1\r\nHost: first\r\nUser-Agent: one\r\nContent-Type: a/b\r\nHost: second\r\n"
+        "User-Agent: two\r\nContent-Type: c/d\r\nX: HERE\r\n\r\n";
+    struct http_place place;
+    assert_true(find(bytes, "HERE", &place));
+    assert_view(place.host, "first");
+    assert_view(place.user_agent, "one");
+    assert_view(place.content_type, "a/b");
+}
+
 /* Every prefix of some requests, every offset: nothing is read beyond the end (a sanitizer sees it). */
 static void every_cut_is_read_as_far_as_it_goes(void **state)
 {
@@ -245,7 +259,8 @@ static void a_body_goes_on_behind_a_100_continue(void **state)
     bench_destroy(bench);
 }
 
-/* What comes behind a full window is not taken for the beginning of a request. */
+/* What comes behind a full window is not taken for the beginning of a request: not in the head, whether the server
+ * spoke in between or not, and not behind it, where no framing is known. */
 static void a_head_longer_than_the_window_can_not_name_another_host(void **state)
 {
     (void)state;
@@ -261,14 +276,84 @@ static void a_head_longer_than_the_window_can_not_name_another_host(void **state
             snprintf(part, sizeof(part), "%.*s", (int)(piece < 20000 - done ? piece : 20000 - done), filling + done);
             keep(&window, part, false);
         }
+        keep(&window, "GET /evil HTTP/1.1\r\nHost: evil\r\nX: y", piece % 200 == 0);
+        assert_path(&window, window.position - 1, "/good");
+        keep(&window, "\r\n\r\n", false);
         keep(&window, "GET /evil HTTP/1.1\r\nHost: evil\r\nX: y", false);
         assert_path(&window, window.position - 1, NULL);
-        keep(&window, "\r\n\r\n", false);
         keep(&window, "GET /next HTTP/1.1\r\nHost: good\r\n\r\n", true);
         assert_path(&window, window.position - 1, "/next");
         bench_destroy(bench);
     }
     free(filling);
+}
+
+static void assert_place(struct window *window, enum http_region region, const char *header)
+{
+    struct http_place place;
+    assert_true(http_find_place(window->bench->http, window->flow, 1, window->position - 1, &place));
+    assert_int_equal(place.region, region);
+    assert_view(place.header_name, header);
+    assert_view(place.method, "GET");
+    assert_view(place.path, "/long");
+    assert_true(place.head_complete); /* no more of it will be known */
+    assert_false(place.body_end_known);
+}
+
+static void the_beginning_of_an_overlong_head_speaks_for_all_of_it(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"\r\n\r\n", "\n\n", "\r\n\n", "\n\r\n"};
+    char filling[8001];
+    memset(filling, 'x', 8000);
+    filling[8000] = '\0';
+    for (unsigned in_query = 0; in_query < 2; in_query++)
+        for (size_t end = 0; end < COUNT(ends); end++)
+            for (size_t cut = 0; cut <= strlen(ends[end]); cut++) {
+                struct bench *bench = bench_create(&bench_usual_sizes);
+                struct window window = {bench, bench_flow(bench, 1), 0};
+                keep(&window, in_query ? "GET /long?q=" : "GET /long HTTP/1.1\r\nHost: h\r\nCookie: a=", true);
+                for (unsigned i = 0; i < 5; i++)
+                    keep(&window, filling, false);
+                assert_place(&window, in_query ? HTTP_REQUEST_LINE : HTTP_HEADER, in_query ? NULL : "Cookie");
+                keep(&window, "\r\nX: y", false);
+                assert_place(&window, HTTP_HEADER, NULL);
+                char part[8];
+                snprintf(part, sizeof(part), "%.*s", (int)cut, ends[end]);
+                if (cut > 0)
+                    keep(&window, part, false);
+                if (cut < strlen(ends[end]))
+                    keep(&window, ends[end] + cut, false);
+                keep(&window, "GET /behind HTTP/1.1\r\n\r\n", false);
+                assert_path(&window, window.position - 1, NULL);
+                keep(&window, "GET /next HTTP/1.1\r\n\r\n", true);
+                assert_path(&window, window.position - 1, "/next");
+                bench_destroy(bench);
+            }
+}
+
+/* Whatever stood before it in the window: of a head the first 14 KiB are kept, wherever it begins in a chunk. */
+static void an_overlong_head_behind_other_requests_is_kept_too(void **state)
+{
+    (void)state;
+    char line[513];
+    memset(line, 'x', 512);
+    line[512] = '\0';
+    for (unsigned before = 0; before < 40; before++) {
+        struct bench *bench = bench_create(&bench_usual_sizes);
+        struct window window = {bench, bench_flow(bench, 1), 0};
+        for (unsigned i = 0; i < before; i++)
+            keep(&window, "GET /short HTTP/1.1\r\nHost: short\r\nAccept: text/html, text/plain\r\n\r\n", i == 0);
+        keep(&window, "GET /long HTTP/1.1\r\nHost: h\r\n", before == 0);
+        uint64_t begin = window.position;
+        while (window.position < begin + 32768) {
+            keep(&window, "X: ", false);
+            keep(&window, line, false);
+            assert_path(&window, window.position - 1, "/long");
+            keep(&window, "\r\n", false);
+        }
+        bench_destroy(bench);
+    }
 }
 
 static void nothing_is_known_behind_a_gap_until_the_client_speaks_again(void **state)
@@ -365,9 +450,12 @@ int main(void)
         cmocka_unit_test(a_chunk_size_cannot_lead_out_of_the_buffer),
         cmocka_unit_test(an_incomplete_request_tells_where_its_body_ends),
         cmocka_unit_test(hosts_lose_their_port),
+        cmocka_unit_test(of_repeated_headers_the_first_is_shown),
         cmocka_unit_test(every_cut_is_read_as_far_as_it_goes),
         cmocka_unit_test(a_body_goes_on_behind_a_100_continue),
         cmocka_unit_test(a_head_longer_than_the_window_can_not_name_another_host),
+        cmocka_unit_test(the_beginning_of_an_overlong_head_speaks_for_all_of_it),
+        cmocka_unit_test(an_overlong_head_behind_other_requests_is_kept_too),
         cmocka_unit_test(nothing_is_known_behind_a_gap_until_the_client_speaks_again),
         cmocka_unit_test(an_exhausted_pool_takes_from_the_oldest_and_counts_it),
         cmocka_unit_test(all_chunks_come_back),

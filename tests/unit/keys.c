@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <bearertap/keys.h>
+#include <bearertap/token.h>
 
 #include "keys_files.h"
 
@@ -246,7 +247,7 @@ static void nesting_and_length_of_a_key_are_bounded(void **state)
     size_t length = (size_t)sprintf(content, "{\"keys\":[\n{\"kid\":\"a\",\"x\":");
     memset(content + length, '[', 1000000);
     content[length + 1000000] = '\0';
-    assert_refused(content, ":2: objects and arrays nested 65 deep; allowed are 64");
+    assert_refused(content, ":2: key 1: objects and arrays nested 65 deep; allowed are 64");
 
     length = (size_t)sprintf(content, "{\"keys\":[\n{\"kid\":\"a\",\"x\":\"");
     memset(content + length, 'x', 2 * 1024 * 1024);
@@ -479,6 +480,19 @@ static void a_value_of_the_command_line_is_a_key_id(void **state)
     key_list_destroy(list);
 }
 
+/* A token's x5t or x5t#S256 of the same text, read by app/token, is the same thumbprint. */
+static void assert_tokens_agree(const char *text, const uint8_t *thumbprint, size_t length)
+{
+    static struct jose_references references;
+    struct key_reference reference;
+    char header[256];
+    int header_length = snprintf(header, sizeof(header), "{\"%s\":\"%s\"}", length == 20 ? "x5t" : "x5t#S256", text);
+    jose_references_begin(&references, (const uint8_t *)header, (size_t)header_length);
+    assert_true(jose_references_next(&references, &reference));
+    assert_int_equal(reference.length, length);
+    assert_memory_equal(reference.bytes, thumbprint, length);
+}
+
 static void thumbprints_are_read_in_every_spelling(void **state)
 {
     (void)state;
@@ -505,11 +519,13 @@ static void thumbprints_are_read_in_every_spelling(void **state)
     for (size_t i = 0; i < COUNT(of_sha1); i++) {
         assert_int_equal(key_text_to_thumbprint((const uint8_t *)of_sha1[i], strlen(of_sha1[i]), thumbprint), 20);
         assert_memory_equal(thumbprint, sha1, 20);
+        assert_tokens_agree(of_sha1[i], thumbprint, 20);
     }
     for (size_t i = 0; i < COUNT(of_sha256); i++) {
         assert_int_equal(key_text_to_thumbprint((const uint8_t *)of_sha256[i], strlen(of_sha256[i]), thumbprint), 32);
         for (uint8_t byte = 0; byte < 32; byte++)
             assert_int_equal(thumbprint[byte], byte);
+        assert_tokens_agree(of_sha256[i], thumbprint, 32);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_TESTS_KEYS_FILES_H
-#define BEARERTAP_TESTS_KEYS_FILES_H
+#ifndef BEARERTAP_TESTS_UNIT_KEYS_FILES_H
+#define BEARERTAP_TESTS_UNIT_KEYS_FILES_H
 
 #include <stdio.h>
 #include <stdlib.h>

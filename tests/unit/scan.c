@@ -7,9 +7,35 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_mempool.h>
+
 /* ---- the cases ---- */
 
 static unsigned seed_of_this_run = 1;
+
+static char *filled(size_t length, char with)
+{
+    char *text = malloc(length + 1);
+    memset(text, with, length);
+    text[length] = '\0';
+    return text;
+}
+
+static char *joined(const char *a, const char *b, const char *c)
+{
+    size_t capacity = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *text = malloc(capacity);
+    snprintf(text, capacity, "%s%s%s", a, b, c);
+    return text;
+}
+
+/* A connection of these bytes of endpoint 1, in runs of `most` bytes (0: at random), and its end. */
+static void feed_whole(struct bench *bench, int sides, const char *bytes, size_t most)
+{
+    struct flow *flow = bench_flow(bench, sides);
+    bench_feed(bench, flow, 1, bytes, strlen(bytes), most, &seed_of_this_run);
+    bench_end(bench, flow);
+}
 
 static void check_notes(const struct bench *bench, const struct scan_case *the, size_t length, const char *cut)
 {
@@ -115,6 +141,55 @@ static void every_case_is_found_where_the_sides_are_not_known(void **state)
     bench_destroy(bench);
 }
 
+static void every_case_of_a_server_under_every_cut(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(&bench_usual_sizes);
+    for (size_t i = 0; i < COUNT(server_cases); i++) {
+        const struct scan_case *the = &server_cases[i];
+        size_t length = strlen(the->bytes);
+        for (size_t cut = 0; cut < length; cut++)
+            for (int sides = -1; sides <= 0; sides++) { /* not known; endpoint 0 is the client */
+                struct flow *flow = bench_flow(bench, sides);
+                if (cut > 0)
+                    bench_run(bench, flow, 1, the->bytes, cut, 0, true, false);
+                bench_run(bench, flow, 1, the->bytes + cut, length - cut, cut, cut == 0, false);
+                flow_table_end_all(bench->flows);
+                char name[48];
+                snprintf(name, sizeof(name), "%s, cut at %zu", sides < 0 ? "unknown sides" : "server", cut);
+                check_notes(bench, the, length, name);
+                bench_forget_notes(bench);
+            }
+    }
+    bench_destroy(bench);
+}
+
+/* The status line behind it lies in one chunk, in two, in the next alone, wherever the chunks meet. */
+static void a_raw_token_of_any_length_ends_where_the_next_response_begins(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(&bench_usual_sizes);
+    for (size_t length = CHUNK_DATA_MAX - 64; length < CHUNK_DATA_MAX + 64; length++) {
+        char *filling = filled(length - strlen(H1 "."), 'A'), *token = joined(H1 ".", filling, "");
+        char *bytes = joined(OK, token, NEXT);
+        static const size_t most[] = {1 << 20, 1, 700};
+        for (size_t i = 0; i < COUNT(most); i++) {
+            struct flow *flow = bench_flow(bench, 0);
+            bench_feed(bench, flow, 1, bytes, strlen(bytes), most[i], &seed_of_this_run);
+            assert_int_equal(bench->notes_count, 1);
+            assert_false(bench->notes[0].truncated);
+            assert_string_equal(bench->notes[0].text, token);
+            bench_forget_notes(bench);
+            assert_int_equal(bench_chunks_out(bench), 0);
+            bench_end(bench, flow);
+        }
+        free(bytes);
+        free(token);
+        free(filling);
+    }
+    bench_destroy(bench);
+}
+
 /* What is judged must not depend on whether whole tokens are wanted. */
 static void a_token_that_is_passed_hides_no_other(void **state)
 {
@@ -125,9 +200,7 @@ static void a_token_that_is_passed_hides_no_other(void **state)
         unsigned wanted = 0;
         for (size_t j = 0; j < COUNT(cases[i].expected) && cases[i].expected[j].text != NULL; j++)
             wanted += !cases[i].expected[j].opaque;
-        struct flow *flow = bench_flow(bench, 1);
-        bench_feed(bench, flow, 1, cases[i].bytes, strlen(cases[i].bytes), 0, &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 1, cases[i].bytes, 0);
         if (bench->notes_count != wanted)
             fail_msg("%s: %u tokens judged, not %u", cases[i].name, bench->notes_count, wanted);
         bench_forget_notes(bench);
@@ -137,22 +210,6 @@ static void a_token_that_is_passed_hides_no_other(void **state)
 
 /* ---- long ones ---- */
 
-static char *filled(size_t length, char with)
-{
-    char *text = malloc(length + 1);
-    memset(text, with, length);
-    text[length] = '\0';
-    return text;
-}
-
-static char *joined(const char *a, const char *b, const char *c)
-{
-    size_t capacity = strlen(a) + strlen(b) + strlen(c) + 1;
-    char *text = malloc(capacity);
-    snprintf(text, capacity, "%s%s%s", a, b, c);
-    return text;
-}
-
 static const size_t cuts[] = {1 << 20, 1, 1448, 16384, 0};
 
 static void a_token_longer_than_the_bound_leaves_truncated(void **state)
@@ -161,9 +218,7 @@ static void a_token_longer_than_the_bound_leaves_truncated(void **state)
     struct bench *bench = bench_create(&bench_usual_sizes);
     char *body = filled(70000, 'A'), *bytes = joined(GET "Authorization: Bearer " H1 ".", body, "\r\n\r\n");
     for (size_t i = 0; i < COUNT(cuts); i++) {
-        struct flow *flow = bench_flow(bench, 1);
-        bench_feed(bench, flow, 1, bytes, strlen(bytes), cuts[i], &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 1, bytes, cuts[i]);
         assert_int_equal(bench->notes_count, 1);
         assert_true(bench->notes[0].truncated);
         assert_int_equal(bench->notes[0].length, 64 * 1024);
@@ -182,9 +237,7 @@ static void a_header_longer_than_the_bound_is_counted_and_not_guessed_at(void **
     struct bench *bench = bench_create(&bench_usual_sizes);
     char *header = filled(22000, 'A'), *bytes = joined(GET "X: eyJ", header, "." P ".c2ln\r\n\r\n");
     for (size_t i = 0; i < COUNT(cuts); i++) {
-        struct flow *flow = bench_flow(bench, 1);
-        bench_feed(bench, flow, 1, bytes, strlen(bytes), cuts[i], &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 1, bytes, cuts[i]);
         assert_int_equal(bench->notes_count, 0);
         assert_int_equal(bench->counters.events[EVENT_HEADER_TOO_LONG], i + 1);
         assert_int_equal(bench_chunks_out(bench), 0);
@@ -223,9 +276,7 @@ static void what_a_server_issues_is_placed_by_the_quote_before_it(void **state)
     struct bench *bench = bench_create(&bench_usual_sizes);
     static const char bytes[] = "HTTP/1.1 200 OK\r\nSet-Cookie: s=" T1 "\r\n\r\n{\"access_token\": \"" T2 "\"}";
     for (size_t i = 0; i < COUNT(cuts); i++) {
-        struct flow *flow = bench_flow(bench, 0);
-        bench_feed(bench, flow, 1, bytes, strlen(bytes), cuts[i], &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 0, bytes, cuts[i]);
         assert_int_equal(bench->notes_count, 2);
         assert_string_equal(bench->notes[0].text, T1);
         assert_string_equal(bench->notes[1].text, T2);
@@ -392,9 +443,7 @@ static void an_empty_pool_of_chunks_is_counted_and_nothing_is_lost_from_it(void 
         all = chunk;
     }
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct flow *flow = bench_flow(bench, 1);
-        bench_feed(bench, flow, 1, cases[i].bytes, strlen(cases[i].bytes), i % 2 == 0 ? 1 : 1000, &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 1, cases[i].bytes, i % 2 == 0 ? 1 : 1000);
     }
     assert_true(bench->counters.events[EVENT_CHUNKS_EXHAUSTED] > 0);
     chunk_give_back(bench->chunks, all);
@@ -402,6 +451,33 @@ static void an_empty_pool_of_chunks_is_counted_and_nothing_is_lost_from_it(void 
     bench_forget_notes(bench);
     run_case(bench, &cases[0], 1, "chunks are back");
     bench_destroy(bench);
+}
+
+/* They hold tokens: none may be found in a core dump, or in what the next holder does not write over. */
+static void a_chunk_that_is_given_back_holds_nothing(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 63 };
+    struct error error = {""};
+    struct rte_mempool *pool = chunk_pool_create("test_wiped", CHUNKS, &error);
+    assert_non_null(pool);
+    struct chunk *all = NULL;
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        struct chunk *chunk = chunk_take(pool);
+        assert_non_null(chunk);
+        chunk->length = i % 2 == 0 ? CHUNK_DATA_MAX : 100 + i;
+        memset(chunk->data, 'T', chunk->length);
+        chunk->next = all;
+        all = chunk;
+    }
+    chunk_give_back(pool, all);
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        const struct chunk *chunk = chunk_take(pool);
+        assert_non_null(chunk);
+        assert_null(chunk->next);
+        assert_null(memchr(chunk->data, 'T', CHUNK_DATA_MAX));
+    }
+    rte_mempool_free(pool);
 }
 
 static void without_extras_tokens_in_one_run_are_found(void **state)
@@ -412,9 +488,7 @@ static void without_extras_tokens_in_one_run_are_found(void **state)
     struct bench *bench = bench_create(&sizes);
     bench_run(bench, bench_flow(bench, 1), 1, "GET", 3, 0, true, false); /* takes the only one */
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct flow *flow = bench_flow(bench, 1);
-        bench_feed(bench, flow, 1, cases[i].bytes, strlen(cases[i].bytes), i % 2 == 0 ? 1 : 1000, &seed_of_this_run);
-        bench_end(bench, flow);
+        feed_whole(bench, 1, cases[i].bytes, i % 2 == 0 ? 1 : 1000);
     }
     bench_forget_notes(bench);
     struct flow *flow = bench_flow(bench, 1);
@@ -519,6 +593,8 @@ int main(void)
         cmocka_unit_test(every_case_cut_in_two_anywhere),
         cmocka_unit_test(every_case_in_random_cuts),
         cmocka_unit_test(every_case_is_found_where_the_sides_are_not_known),
+        cmocka_unit_test(every_case_of_a_server_under_every_cut),
+        cmocka_unit_test(a_raw_token_of_any_length_ends_where_the_next_response_begins),
         cmocka_unit_test(a_token_that_is_passed_hides_no_other),
         cmocka_unit_test(a_token_longer_than_the_bound_leaves_truncated),
         cmocka_unit_test(a_header_longer_than_the_bound_is_counted_and_not_guessed_at),
@@ -533,6 +609,7 @@ int main(void)
         cmocka_unit_test(announcements_that_never_end_do_not_keep_others_from_captures),
         cmocka_unit_test(one_direction_alone_can_fill_the_captures),
         cmocka_unit_test(an_empty_pool_of_chunks_is_counted_and_nothing_is_lost_from_it),
+        cmocka_unit_test(a_chunk_that_is_given_back_holds_nothing),
         cmocka_unit_test(without_extras_tokens_in_one_run_are_found),
         cmocka_unit_test(many_tokens_in_one_request_cost_little),
         cmocka_unit_test(random_bytes_of_the_right_alphabet_do_no_harm),

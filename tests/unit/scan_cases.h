@@ -214,4 +214,22 @@ static const struct scan_case {
       OPAQUE(QUERY, "access_token=/" T1), OPAQUE(QUERY, "/" T1)}},
 };
 
+/* What a server writes, scanned as such (from_server) and, where nobody knows the sides, as anything. */
+#define OK   "HTTP/1.1 200 OK\r\nContent-Length: 70\r\n\r\n"
+#define NEXT "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+static const struct scan_case server_cases[] = {
+    {"raw at the body's end", OK T1 NEXT, {FOUND(OTHER, T1)}},
+    {"raw, and raw in the next", OK T1 OK T2 NEXT, {FOUND(OTHER, T1), FOUND(OTHER, T2)}},
+    {"raw, the next of another version", OK T1 "HTTP/1.0 404 Not Found\r\n\r\n", {FOUND(OTHER, T1)}},
+    {"raw without a signature", OK H1 "." P "." NEXT, {FOUND(OTHER, H1 "." P ".")}},
+    {"raw with nothing behind its header", OK H1 "." NEXT, {FOUND(OTHER, H1 ".")}},
+    {"a JWE, raw", OK JWE NEXT, {FOUND(OTHER, JWE)}},
+    {"raw, percent-encoded", OK H1 "%2e" P "%2Ec2l%6e" NEXT, {SPELT(OTHER, T1, H1 "%2e")}},
+    {"raw with its own delimiter", OK T1 "\r\n" NEXT, {FOUND(OTHER, T1)}},
+    {"what is like a version, and no line of status", OK T1 "HTTP/1.1\r\n", {SPELT(OTHER, T1 "HTTP/1.1", T1)}},
+    {"what is nearly a version", OK T1 "HTTP/2.0 200 OK\r\n", {SPELT(OTHER, T1 "HTTP/2.0", T1)}},
+    {"what is nearly a line of status", OK T1 "XTTP/1.1 200 OK\r\n", {SPELT(OTHER, T1 "XTTP/1.1", T1)}},
+};
+
 #endif

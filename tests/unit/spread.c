@@ -61,7 +61,7 @@ static void *own(void *context)
         owner->count += count;
         if (owner->slow)
             nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
-        spread_released(owner->spread);
+        spread_released(owner->spread, owner->number);
     }
     return NULL;
 }

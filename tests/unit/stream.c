@@ -11,35 +11,12 @@
 
 #include "stream_support.h"
 
-static struct bench *new_bench(void)
-{
-    struct bench *bench = bench_create(NULL);
-    bench_handshake(bench);
-    return bench;
-}
-
-static uint64_t event(const struct bench *bench, enum event which)
-{
-    return bench->counters.events[which];
-}
-
-static uint64_t bytes(const struct bench *bench, enum byte_outcome which)
-{
-    return bench->counters.bytes[which];
-}
-
-/* The server acknowledges all before `number`. */
-static void acknowledge(struct bench *bench, uint32_t number)
-{
-    SEND(bench, .back = true, .sequence = 5001, .acknowledgement = number, .window = 500);
-}
-
 /* ---- order ---- */
 
 static void bytes_in_order_go_out_at_once_where_they_lie(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1001, TEXT("GET "));
     assert_output(bench, 0, "GET ");
     SEND(bench, .back = true, .sequence = 5001, .acknowledgement = 1005, TEXT("HTTP"));
@@ -55,7 +32,7 @@ static void bytes_in_order_go_out_at_once_where_they_lie(void **state)
 static void early_bytes_wait_for_the_hole_to_fill(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1007, TEXT("ghi"));
     SEND(bench, .sequence = 1004, TEXT("def"));
     assert_output(bench, 0, "");
@@ -71,7 +48,7 @@ static void early_bytes_wait_for_the_hole_to_fill(void **state)
 static void what_is_sent_again_is_counted_and_not_seen_twice(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1001, TEXT("abcdef"));
     SEND(bench, .sequence = 1001, TEXT("abcdef"));
     SEND(bench, .sequence = 1004, TEXT("defghi")); /* half of it new */
@@ -87,7 +64,7 @@ static void what_is_sent_again_is_counted_and_not_seen_twice(void **state)
 static void the_first_copy_of_a_byte_counts_and_a_conflict_is_marked(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1004, TEXT("DEF"));
     struct flow *flow = SEND(bench, .sequence = 1002, TEXT("bcdefgh"));
     assert_int_equal(event(bench, EVENT_CONFLICTS), 1);
@@ -101,7 +78,7 @@ static void the_first_copy_of_a_byte_counts_and_a_conflict_is_marked(void **stat
 static void a_segment_that_spans_many_held_pieces_fills_all_holes(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     char whole[5001];
     for (unsigned i = 0; i < 5000; i++)
         whole[i] = (char)('a' + i * i % 23);
@@ -132,7 +109,7 @@ static void sequence_numbers_wrap(void **state)
 static void probes_of_a_silent_peer_are_no_data(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1000, TEXT("x")); /* a keep-alive before anything was said */
     SEND(bench, .sequence = 1001, TEXT("abc"));
     SEND(bench, .sequence = 1003, TEXT("\0"));
@@ -147,242 +124,12 @@ static void probes_of_a_silent_peer_are_no_data(void **state)
     bench_destroy(bench);
 }
 
-/* ---- control bits ---- */
-
-static void data_on_syn_and_fin_is_read(void **state)
-{
-    (void)state;
-    struct bench *bench = bench_create(NULL);
-    SEND(bench, .flags = TCP_SYN, .sequence = 1000, TEXT("abc"));
-    SEND(bench, .flags = TCP_SYN, .sequence = 1000, TEXT("abc")); /* sent again */
-    SEND(bench, .back = true, .flags = TCP_SYN | TCP_ACK, .sequence = 5000, .acknowledgement = 1004);
-    struct flow *flow = SEND(bench, .flags = TCP_FIN, .sequence = 1004, TEXT("def"));
-    assert_output(bench, 0, "abcdef");
-    assert_true(flow->directions[0].flags & DIRECTION_FINISHED);
-    assert_int_equal(flow->list, FLOW_ESTABLISHED);
-    SEND(bench, .back = true, .flags = TCP_FIN, .sequence = 5001, .acknowledgement = 1008, TEXT("bye"));
-    assert_int_equal(flow->list, FLOW_CLOSED);
-    assert_output(bench, 1, "bye");
-    assert_int_equal(event(bench, EVENT_PORT_REUSED), 0);
-    bench_destroy(bench);
-}
-
-static void a_fin_ahead_of_a_hole_waits_for_it(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    struct flow *flow = SEND(bench, .flags = TCP_FIN, .sequence = 1004, TEXT("def"));
-    assert_false(flow->directions[0].flags & DIRECTION_FINISHED);
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    assert_output(bench, 0, "abcdef");
-    assert_true(flow->directions[0].flags & DIRECTION_FINISHED);
-    bench_destroy(bench);
-}
-
-static void a_fin_out_of_window_is_not_believed(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    struct flow *flow = SEND(bench, .flags = TCP_FIN, .sequence = 1001 + (3u << 29));
-    assert_int_equal(event(bench, EVENT_FIN_OUT_OF_WINDOW), 1);
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    assert_false(flow->directions[0].flags & DIRECTION_FINISHED);
-    assert_output(bench, 0, "abc");
-    bench_destroy(bench);
-}
-
-static void a_reset_closes_and_one_out_of_window_does_not(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    struct flow *flow = SEND(bench, .flags = TCP_RST, .sequence = 900);
-    SEND(bench, .flags = TCP_RST, .sequence = 1001 + (3u << 29));
-    assert_int_equal(event(bench, EVENT_RESET_OUT_OF_WINDOW), 2);
-    assert_int_equal(flow->list, FLOW_ESTABLISHED);
-    SEND(bench, .flags = TCP_RST, .sequence = 1001, TEXT("why"));
-    assert_int_equal(event(bench, EVENT_RESET), 1);
-    assert_int_equal(flow->list, FLOW_CLOSED);
-    assert_output(bench, 0, ""); /* what a reset says is not the stream's */
-    assert_int_equal(bytes(bench, BYTES_OUT_OF_WINDOW), 3);
-    bench_destroy(bench);
-}
-
-static void a_bogus_reset_does_not_blind_us(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    struct flow *flow = SEND(bench, .flags = TCP_RST, .sequence = 1004);
-    SEND(bench, .sequence = 1004, TEXT("def"));
-    assert_output(bench, 0, "abcdef");
-    assert_int_equal(bench->outputs[0].gaps, 0);
-    assert_int_equal(flow->list, FLOW_ESTABLISHED); /* its receiver didn't believe it either */
-    bench_destroy(bench);
-}
-
-static void a_bogus_syn_does_not_cut_the_stream(void **state)
-{
-    (void)state;
-    static const uint32_t numbers[] = {0, 900, 1000 + 5000, 1001 + (1u << 30), 1001 - (1u << 30), 0x80000000u + 1004};
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        struct bench *bench = new_bench();
-        SEND(bench, .sequence = 1001, TEXT("abc"));
-        SEND(bench, .flags = TCP_SYN, .sequence = numbers[i], .window_shift = 0, TEXT("junk"));
-        assert_int_equal(event(bench, EVENT_SYN_OUT_OF_WINDOW), 1);
-        SEND(bench, .flags = TCP_SYN | TCP_ACK, .sequence = numbers[i], .acknowledgement = 5001); /* nor this */
-        assert_int_equal(event(bench, EVENT_SYN_OUT_OF_WINDOW), 2);
-        acknowledge(bench, 1004); /* the server's challenge */
-        SEND(bench, .sequence = 1004, TEXT("def"));
-        assert_output(bench, 0, "abcdef");
-        assert_int_equal(bench->outputs[0].gaps, 0);
-        assert_int_equal(event(bench, EVENT_PORT_REUSED), 0);
-        assert_int_equal(bytes(bench, BYTES_OUT_OF_WINDOW), 4);
-        bench_destroy(bench);
-    }
-}
-
-static void a_new_connection_on_living_ports_begins_when_the_server_agrees(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    SEND(bench, .flags = TCP_SYN, .sequence = 900000);
-    SEND(bench, .back = true, .flags = TCP_SYN | TCP_ACK, .sequence = 700000, .acknowledgement = 900001);
-    assert_int_equal(event(bench, EVENT_PORT_REUSED), 1);
-    assert_int_equal(bench->ended, 1);
-    SEND(bench, .sequence = 900001, .acknowledgement = 700001, TEXT("new"));
-    SEND(bench, .back = true, .sequence = 700001, .acknowledgement = 900004, TEXT("too"));
-    assert_output(bench, 0, "abcnew");
-    assert_output(bench, 1, "too");
-    assert_int_equal(event(bench, EVENT_MIDSTREAM), 0);
-    bench_destroy(bench);
-}
-
-/* Its opening was not believed, and the server's was lost to the tap. */
-static void a_new_connection_without_its_opening_is_found_again(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    uint32_t number = 0x90000000;
-    SEND(bench, .flags = TCP_SYN, .sequence = number - 1);
-    acknowledge(bench, number);
-    SEND(bench, .sequence = number, TEXT("def"));
-    bench->now_ns += 60 * MS;
-    SEND(bench, .sequence = number + 3, TEXT("ghi"));
-    assert_output(bench, 0, "abcdefghi");
-    bench_destroy(bench);
-}
-
-/* RFC 9293 section 3.10.7.4: such a segment is dropped, so it must not be taken for the first copy. */
-static void data_without_the_ack_bit_is_nobodys(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .bare = true, .flags = TCP_PSH, .sequence = 1001, TEXT("xyz"));
-    SEND(bench, .bare = true, .flags = TCP_FIN, .sequence = 1001);
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    assert_output(bench, 0, "abc");
-    assert_int_equal(bytes(bench, BYTES_OUT_OF_WINDOW), 3);
-    bench_destroy(bench);
-}
-
-static void the_urgent_byte_is_taken_out_of_the_stream(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .flags = TCP_URG, .urgent_pointer = 3, .sequence = 1001, TEXT("ab!cd"));
-    assert_output(bench, 0, "abcd");
-    SEND(bench, .sequence = 1008, TEXT("gh"));
-    SEND(bench, .flags = TCP_URG, .urgent_pointer = 1, .sequence = 1006, TEXT("!f")); /* into a hole */
-    assert_output(bench, 0, "abcdfgh");
-    SEND(bench, .flags = TCP_URG, .urgent_pointer = 1, .sequence = 1006, TEXT("!f")); /* sent again */
-    SEND(bench, .flags = TCP_URG, .urgent_pointer = 9, .sequence = 1010, TEXT("ij")); /* beyond this segment */
-    SEND(bench, .sequence = 1012, TEXT("klmnopqrst"));
-    assert_output(bench, 0, "abcdfghijklmnoprst");
-    assert_int_equal(bytes(bench, BYTES_URGENT), 3);
-    assert_int_equal(event(bench, EVENT_URGENT), 4);
-    bench_destroy(bench);
-}
-
-static void what_is_out_of_window_is_counted_so(void **state)
-{
-    (void)state;
-    struct bench *bench = new_bench();
-    SEND(bench, .sequence = 1001 + (1u << 30) + (1u << 20), TEXT("far"));
-    SEND(bench, .sequence = 1001u - 5000, TEXT("before"));
-    assert_int_equal(bytes(bench, BYTES_OUT_OF_WINDOW), 9);
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    assert_output(bench, 0, "abc");
-    bench_destroy(bench);
-}
-
-/* ---- joined late ---- */
-
-static void a_stream_joined_midway_begins_with_the_lowest_of_the_first_50_ms(void **state)
-{
-    (void)state;
-    struct bench *bench = bench_create(NULL);
-    struct flow *flow = SEND(bench, .sequence = 9007, TEXT("ghi"));
-    bench->now_ns += 20 * MS;
-    SEND(bench, .sequence = 9001, TEXT("abc"));
-    bench->now_ns += 20 * MS;
-    SEND(bench, .sequence = 9004, TEXT("def"));
-    bench->now_ns += 10 * MS;
-    bench_keep_house(bench);
-    assert_output(bench, 0, "");
-    assert_int_equal(bench->counters.held, 9);
-    bench->now_ns += MS;
-    bench_keep_house(bench);
-    assert_output(bench, 0, "abcdefghi");
-    assert_int_equal(event(bench, EVENT_MIDSTREAM), 1);
-    assert_int_equal(event(bench, EVENT_GAPS), 0);
-    assert_true(flow->flags & FLOW_MIDSTREAM);
-    assert_false(flow->flags & FLOW_CLIENT_KNOWN);
-    SEND(bench, .sequence = 9010, TEXT("jkl")); /* from now on at once */
-    assert_output(bench, 0, "abcdefghijkl");
-    SEND(bench, .sequence = 8990, TEXT("before it was joined")); /* sent again: old */
-    SEND(bench, .sequence = 9013, TEXT("mno"));
-    assert_output(bench, 0, "abcdefghijklmno");
-    bench_destroy(bench);
-}
-
-static void a_syn_seen_late_tells_where_the_stream_begins(void **state)
-{
-    (void)state;
-    struct bench *bench = bench_create(NULL);
-    SEND(bench, .sequence = 1004, TEXT("def"));
-    SEND(bench, .sequence = 1001, TEXT("abc"));
-    SEND(bench, .flags = TCP_SYN, .sequence = 1000);
-    assert_output(bench, 0, "abcdef");
-    assert_int_equal(event(bench, EVENT_MIDSTREAM), 0);
-    bench_destroy(bench);
-}
-
-static void a_wrong_start_is_mended_when_the_sender_disagrees(void **state)
-{
-    (void)state;
-    static const uint32_t numbers[] = {2000, 1001u - 5000, 0x90000000};
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        struct bench *bench = bench_create(NULL);
-        SEND(bench, .flags = TCP_SYN, .sequence = numbers[i]); /* of whoever */
-        SEND(bench, .sequence = 1001, .acknowledgement = 5001, TEXT("abc"));
-        acknowledge(bench, 1004);
-        bench->now_ns += 60 * MS;
-        SEND(bench, .sequence = 1004, .acknowledgement = 5001, TEXT("def"));
-        bench->now_ns += 60 * MS;
-        SEND(bench, .sequence = 1007, .acknowledgement = 5001, TEXT("ghi"));
-        assert_output(bench, 0, "abcdefghi");
-        bench_destroy(bench);
-    }
-}
-
 /* ---- holes ---- */
 
 static void a_hole_is_given_up_50_ms_after_its_acknowledgement(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     struct flow *flow = SEND(bench, .sequence = 1004, TEXT("def"));
     bench->now_ns += 500 * MS; /* a slow peer: no acknowledgement, no end */
     acknowledge(bench, 1001);
@@ -416,7 +163,7 @@ static void a_hole_is_given_up_50_ms_after_its_acknowledgement(void **state)
 static void an_acknowledgement_seen_first_does_not_give_an_old_hole_up(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1004, TEXT("def"));
     bench->now_ns += 200 * MS;
     acknowledge(bench, 1007);
@@ -471,7 +218,7 @@ static void a_stray_segment_on_half_a_tap_does_not_blind_us(void **state)
 static void the_end_gives_everything_held(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1004, TEXT("def"));
     SEND(bench, .sequence = 1010, TEXT("jkl"));
     SEND(bench, .back = true, .sequence = 5003, .acknowledgement = 1001, TEXT("too"));
@@ -489,7 +236,7 @@ static void an_outage_of_gigabytes_is_survived(void **state)
     (void)state;
     for (unsigned half_gigabytes = 1; half_gigabytes < 8; half_gigabytes++) {
         uint32_t missed = half_gigabytes << 29;
-        struct bench *bench = new_bench();
+        struct bench *bench = bench_create_open();
         SEND(bench, .sequence = 1001, TEXT("abc"));
         uint32_t at = 1004 + missed;
         for (unsigned i = 0; i < 20; i++, at += 2) {
@@ -509,7 +256,7 @@ static void an_outage_of_gigabytes_is_survived(void **state)
 static void a_payload_cut_short_marks_a_gap_at_once(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1001, TEXT("abc"), .cut = 100);
     SEND(bench, .sequence = 1104, TEXT("def"), .cut = 100);
     SEND(bench, .sequence = 1207, .cut = 10); /* nothing of it was captured */
@@ -518,26 +265,28 @@ static void a_payload_cut_short_marks_a_gap_at_once(void **state)
     assert_int_equal(bench->outputs[0].gaps, 2);
     assert_int_equal(event(bench, EVENT_CUT_PACKETS), 3);
     assert_int_equal(event(bench, EVENT_CUT_BYTES), 210);
-    assert_int_equal(event(bench, EVENT_GAP_BYTES), 210);
+    assert_int_equal(event(bench, EVENT_GAPS), 3);
+    assert_int_equal(event(bench, EVENT_GAP_BYTES), 0); /* each byte is missing in one counter only */
     bench_destroy(bench);
 }
 
 static void a_copy_held_of_what_was_cut_is_still_given(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1006, TEXT("fgh"));
     SEND(bench, .sequence = 1001, TEXT("abc"), .cut = 100);
     assert_output(bench, 0, "abcfgh");
     assert_int_equal(bytes(bench, BYTES_RETRANSMITTED), 0);
-    assert_int_equal(event(bench, EVENT_GAP_BYTES), 2);
+    assert_int_equal(event(bench, EVENT_GAPS), 1);
+    assert_int_equal(event(bench, EVENT_GAP_BYTES), 0);
     bench_destroy(bench);
 }
 
 static void a_capture_that_lies_of_its_packets_length_does_not_blind_us(void **state)
 {
     (void)state;
-    struct bench *bench = new_bench();
+    struct bench *bench = bench_create_open();
     SEND(bench, .sequence = 1001, TEXT("abc"), .cut = 0xfffff000);
     SEND(bench, .sequence = 1004, TEXT("def"));
     assert_output(bench, 0, "abcdef");
@@ -682,20 +431,6 @@ int main(void)
         cmocka_unit_test(a_segment_that_spans_many_held_pieces_fills_all_holes),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(probes_of_a_silent_peer_are_no_data),
-        cmocka_unit_test(data_on_syn_and_fin_is_read),
-        cmocka_unit_test(a_fin_ahead_of_a_hole_waits_for_it),
-        cmocka_unit_test(a_fin_out_of_window_is_not_believed),
-        cmocka_unit_test(a_reset_closes_and_one_out_of_window_does_not),
-        cmocka_unit_test(a_bogus_reset_does_not_blind_us),
-        cmocka_unit_test(a_bogus_syn_does_not_cut_the_stream),
-        cmocka_unit_test(a_new_connection_on_living_ports_begins_when_the_server_agrees),
-        cmocka_unit_test(a_new_connection_without_its_opening_is_found_again),
-        cmocka_unit_test(data_without_the_ack_bit_is_nobodys),
-        cmocka_unit_test(the_urgent_byte_is_taken_out_of_the_stream),
-        cmocka_unit_test(what_is_out_of_window_is_counted_so),
-        cmocka_unit_test(a_stream_joined_midway_begins_with_the_lowest_of_the_first_50_ms),
-        cmocka_unit_test(a_syn_seen_late_tells_where_the_stream_begins),
-        cmocka_unit_test(a_wrong_start_is_mended_when_the_sender_disagrees),
         cmocka_unit_test(a_hole_is_given_up_50_ms_after_its_acknowledgement),
         cmocka_unit_test(an_acknowledgement_seen_first_does_not_give_an_old_hole_up),
         cmocka_unit_test(half_a_tap_gives_holes_up_after_a_second),

@@ -187,6 +187,28 @@ void bench_handshake(struct bench *bench)
     SEND(bench, .sequence = 1001, .acknowledgement = 5001, .window = 500);
 }
 
+struct bench *bench_create_open(void)
+{
+    struct bench *bench = bench_create(NULL);
+    bench_handshake(bench);
+    return bench;
+}
+
+void acknowledge(struct bench *bench, uint32_t number)
+{
+    SEND(bench, .back = true, .sequence = 5001, .acknowledgement = number, .window = 500);
+}
+
+uint64_t event(const struct bench *bench, enum event which)
+{
+    return bench->counters.events[which];
+}
+
+uint64_t bytes(const struct bench *bench, enum byte_outcome which)
+{
+    return bench->counters.bytes[which];
+}
+
 void bench_keep_house(struct bench *bench)
 {
     flow_table_keep_house(bench->flows, bench->now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_TESTS_STREAM_SUPPORT_H
-#define BEARERTAP_TESTS_STREAM_SUPPORT_H
+#ifndef BEARERTAP_TESTS_UNIT_STREAM_SUPPORT_H
+#define BEARERTAP_TESTS_UNIT_STREAM_SUPPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,6 +82,16 @@ struct flow *bench_send(struct bench *bench, const struct sent *sent);
 
 /* A handshake of client 0: the client's first byte has the number 1001, the server's 5001. */
 void bench_handshake(struct bench *bench);
+
+/* With usual sizes, and client 0's connection opened. */
+struct bench *bench_create_open(void);
+
+/* The server acknowledges all before `number`. */
+void acknowledge(struct bench *bench, uint32_t number);
+
+/* What was counted. */
+uint64_t event(const struct bench *bench, enum event which);
+uint64_t bytes(const struct bench *bench, enum byte_outcome which);
 
 void bench_keep_house(struct bench *bench);
 void bench_end_all(struct bench *bench);

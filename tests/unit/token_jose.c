@@ -44,8 +44,41 @@ static void every_kid_is_yielded_in_order_and_unescaped(void **state)
     assert_references("{\"kid\":\"a\",\"alg\":\"none\",\"\\u006bid\":\"b\\u0063\\/\",\"kid\":\"\"}",
                       "kid:a kid:bc/ kid: ");
     assert_references("{\"kid\":17,\"kid\":-1.0e5}", "kid:17 kid:-1.0e5 ");
+    /* However many of a name's characters are escaped. */
+    assert_references("{\"k\\u0069\\u0064\":\"a\",\"\\u006b\\u0069\\u0064\":\"b\",\"\\u0061lg\":\"none\"}",
+                      "kid:a kid:b ");
     assert_references("{\"kid\":null,\"kid\":{\"kid\":\"x\"},\"kid\":[\"x\"],\"x\":{\"kid\":\"x\"},\"k\":\"x\"}", "");
     assert_references("not json", "");
+}
+
+/* More than a header's makers write: the first sixteen, and the last of each kind, which most parsers see alone. */
+static void beyond_sixteen_references_the_last_of_each_kind_is_yielded(void **state)
+{
+    (void)state;
+    char header[2048] = "{", expected[1024] = "";
+    for (int i = 0; i < JOSE_REFERENCES_MAX; i++) {
+        snprintf(header + strlen(header), sizeof(header) - strlen(header), "\"kid\":\"%d\",", i);
+        snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "kid:%d ", i);
+    }
+    size_t length = strlen(header), expected_length = strlen(expected);
+    strcat(header, "\"alg\":\"none\",\"x5t\":\"1LTMzakihiRla_8z2BEJVXeWMqo\",\"kid\":\"last\"}");
+    strcat(expected, "kid:last x5t:" SHA1_OF_STORM_0558 " ");
+    assert_references(header, expected);
+
+    struct jose_references iterator;
+    struct key_reference reference;
+    jose_references_begin(&iterator, BYTES(header));
+    while (jose_references_next(&iterator, &reference))
+        ;
+    assert_false(iterator.left_out); /* one of each kind: all were yielded */
+
+    strcpy(header + length, "\"kid\":\"left out\",\"x5t\":\"AA\",\"x5c\":[\"\"],\"kid\":\"last\"}");
+    strcpy(expected + expected_length, "kid:last ");
+    assert_references(header, expected);
+    jose_references_begin(&iterator, BYTES(header));
+    while (jose_references_next(&iterator, &reference))
+        ;
+    assert_true(iterator.left_out);
 }
 
 static void kids_before_a_malformed_tail_are_yielded(void **state)
@@ -253,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kid_is_yielded_in_order_and_unescaped),
+        cmocka_unit_test(beyond_sixteen_references_the_last_of_each_kind_is_yielded),
         cmocka_unit_test(kids_before_a_malformed_tail_are_yielded),
         cmocka_unit_test(an_x5t_is_read_in_every_spelling),
         cmocka_unit_test(an_x5t_of_another_length_yields_nothing),

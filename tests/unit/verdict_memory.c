@@ -172,6 +172,20 @@ static void junk_is_noticed_each_time(void **state)
     }
 }
 
+static void references_that_are_left_out_are_noticed_each_time(void **state)
+{
+    (void)state;
+    char header[1024] = "{";
+    for (int i = 0; i < JOSE_REFERENCES_MAX + 2; i++)
+        snprintf(header + strlen(header), sizeof(header) - strlen(header), "\"kid\":\"good-%d\",", i);
+    strcat(header, "\"alg\":\"RS256\"}");
+    for (int i = 0; i < 3; i++) {
+        struct verdict verdict = judge(i == 1 ? "{\"kid\":\"good\"}" : header);
+        assert_true(verdict.is_token && !verdict.possible_finding);
+        assert_true(verdict.left_out == (i != 1));
+    }
+}
+
 static void a_header_is_read_up_to_its_maximum_and_no_further(void **state)
 {
     (void)state;
@@ -288,6 +302,7 @@ int main(void)
         TEST(each_way_to_name_a_key_is_looked_up_as_what_it_is),
         TEST(what_is_no_jose_header_is_no_token),
         TEST(junk_is_noticed_each_time),
+        TEST(references_that_are_left_out_are_noticed_each_time),
         TEST(a_header_is_read_up_to_its_maximum_and_no_further),
         TEST(without_keys_nothing_is_found_and_nothing_looked_up),
         TEST(a_header_is_looked_up_once_however_often_and_between_whatever_it_comes),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_UTF8_H
+#define BEARERTAP_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * UTF-8 as the Unicode standard has it (15.0, table 3-7): no overlong forms, no surrogates, nothing past U+10FFFF. Text
+ * from the wire becomes text that may leave by way of this, and every copy of it agrees on what is replaced. A pure
+ * function, any thread.
+ */
+
+/* What stands for bytes that are no character. */
+#define UTF8_REPLACEMENT        "\xef\xbf\xbd" /* U+FFFD */
+#define UTF8_REPLACEMENT_LENGTH 3
+
+/*
+ * The length of the character that begins here, 1 to 4; or, where none does, minus the length of the maximal subpart of
+ * one (-1 to -3), which one U+FFFD stands for: the standard's section 3.9, and Python's errors='replace'. `left` is at
+ * least 1; nothing behind it is read.
+ */
+int utf8_character_length(const uint8_t *bytes, size_t left);
+
+#endif

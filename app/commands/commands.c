@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <bearertap/commands.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -8,9 +9,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <hs.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <rte_version.h>
 
 #include <bearertap/error.h>
@@ -19,6 +22,7 @@
 
 static const struct command *const commands[] = {
     &read_command,
+    &keys_command,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -82,6 +86,36 @@ static unsigned distance(const char *a, const char *b)
     return rows[m][n];
 }
 
+/* Bytes that base64url is made of, from here. */
+static size_t base64url_span(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
+bool argument_looks_like_token(const char *argument)
+{
+    enum { HEADER_LEAST = 16 }; /* {"alg":"..."} is longer; host names of that length are rare */
+    for (const char *at = argument; *at != '\0'; at += *at != '\0') {
+        size_t header = base64url_span(at);
+        const char *payload = at + header + (at[header] == '.');
+        if (header >= HEADER_LEAST && strncmp(at, "ey", 2) == 0 && at[header] == '.' &&
+            payload[base64url_span(payload)] == '.')
+            return access(argument, F_OK) != 0;
+        at += header;
+    }
+    return false;
+}
+
+const char *argument_shown(const char *argument)
+{
+    static char text[64];
+    if (argument_looks_like_token(argument))
+        return "(a token)";
+    int shown = (int)strcspn(argument, "="); /* a value may be secret */
+    snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
+    return text;
+}
+
 static int refuse_command(const char *name)
 {
     const char *nearest = NULL;
@@ -94,9 +128,9 @@ static int refuse_command(const char *name)
         }
     }
     if (nearest != NULL)
-        log_error("there is no command \"%.40s\"; did you mean `bearertap %s`?", name, nearest);
+        log_error("there is no command %s; did you mean `bearertap %s`?", argument_shown(name), nearest);
     else
-        log_error("there is no command \"%.40s\"; `bearertap --help` lists them", name);
+        log_error("there is no command %s; `bearertap --help` lists them", argument_shown(name));
     return EXIT_USAGE;
 }
 
@@ -112,18 +146,52 @@ static void forbid_core_dumps(void)
  * Takes the places of standard streams that were closed, or the next file opened would be one of them, and alerts would
  * go into it. Standard input is opened for writing and the others for reading, so that their use is an error and said.
  */
-static void fill_closed_descriptors(void)
+static bool fill_closed_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
-            return;
+            return false;
+    return true;
 }
 
-int commands_run(int argc, char **argv)
+static void (*sigpipe_before)(int);
+
+/* What goes wrong with an output is then an error of write(), which is said, rather than a death without a word. */
+static void ignore_output_signals(void)
 {
-    fill_closed_descriptors();
-    forbid_core_dumps();
-    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(), which says so */
+    sigpipe_before = signal(SIGPIPE, SIG_IGN); /* a reader that goes away */
+    signal(SIGXFSZ, SIG_IGN);                  /* `ulimit -f` */
+}
+
+int end_by_broken_pipe(void)
+{
+    signal(SIGPIPE, sigpipe_before);
+    raise(SIGPIPE);
+    return EXIT_FAILED;
+}
+
+/* Without memory OpenSSL's first digest would use what its start-up could not make. */
+static bool start_openssl(void)
+{
+    if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1 || OSSL_LIB_CTX_get0_global_default() == NULL)
+        return false;
+    EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD_free(sha256);
+    return sha256 != NULL;
+}
+
+/* Help and lists that did not arrive are a failure; a reader that has seen enough of them is none. */
+static int finish_output(int status)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || errno == EPIPE)
+        return status;
+    log_error("cannot write to standard output%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    return EXIT_FAILED;
+}
+
+static int run_named(int argc, char **argv)
+{
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
@@ -138,7 +206,8 @@ int commands_run(int argc, char **argv)
         return EXIT_DONE;
     }
     if (name[0] == '-') {
-        log_error("there is no option \"%.40s\" before the command; `bearertap --help` says what there is", name);
+        log_error("there is no option %s before the command; `bearertap --help` says what there is",
+                  argument_shown(name));
         return EXIT_USAGE;
     }
     bool help = strcmp(name, "help") == 0;
@@ -153,7 +222,23 @@ int commands_run(int argc, char **argv)
             fputs(commands[i]->help, stdout);
             return EXIT_DONE;
         }
+        if (!start_openssl()) {
+            log_error("OpenSSL did not start: out of memory, or its configuration (openssl.cnf) leaves out SHA-256");
+            return EXIT_FAILED;
+        }
         return commands[i]->run(argc - 1, argv + 1);
     }
     return refuse_command(name);
+}
+
+int commands_run(int argc, char **argv)
+{
+    if (!fill_closed_descriptors()) {
+        log_error("a standard stream is closed and /dev/null cannot stand in for it: %s; run with `</dev/null`",
+                  strerror(errno));
+        return EXIT_FAILED;
+    }
+    forbid_core_dumps();
+    ignore_output_signals();
+    return finish_output(run_named(argc, argv));
 }

@@ -2,6 +2,7 @@
 /* bearertap read: captures in, alerts out. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ static const char help[] =
     "  tcpdump -i eth0 -w - 'tcp port 80' | bearertap read -k id:1LTMzakihiRla_8z2BEJVXeWMqo -\n"
     "  bearertap read -k revoked.txt *.pcapng | jq .source.ip\n"
     "\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert).\n";
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). Where the reader of standard\n"
+    "output goes away (`| head -1`) it ends by SIGPIPE, and says how many lines were not written.\n";
 
 struct read_options {
     struct pipeline_options pipeline;
@@ -65,17 +67,10 @@ static unsigned usable_cpus(void)
     return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
 }
 
-/* A token given by mistake for a key id's list or for a capture must not be repeated in a message. */
-static bool looks_like_token(const char *argument)
-{
-    const char *dot = strchr(argument, '.');
-    return strncmp(argument, "ey", 2) == 0 && dot != NULL && strchr(dot + 1, '.') != NULL && strlen(argument) > 40;
-}
-
 static int add_keys(struct read_options *options, const char *argument)
 {
     struct error error = {""};
-    if (looks_like_token(argument))
+    if (argument_looks_like_token(argument))
         return refuse_usage("the argument of -k looks like a token, not like a %s", "file; give id: and its key id");
     bool by_id = strncmp(argument, "id:", 3) == 0;
     int result = options->keys == NULL ? key_list_create(&options->keys) : 0;
@@ -84,7 +79,7 @@ static int add_keys(struct read_options *options, const char *argument)
                        : key_list_add_file(options->keys, argument, &error);
     if (result == 0)
         return EXIT_DONE;
-    log_error("%s", error.text[0] != '\0' ? error.text : strerror(-result));
+    log_error("%s", error.text[0] != '\0' ? error.text : "out of memory for the revoked keys");
     return EXIT_FAILED;
 }
 
@@ -94,9 +89,24 @@ static int set_workers(struct read_options *options, const char *argument)
     errno = 0;
     unsigned long count = strtoul(argument, &end, 10);
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9' || count < 1 || count > SPREAD_WORKERS_MAX)
-        return refuse_usage("\"%.40s\" is no number of workers; 1 to 64 is", argument);
+        return refuse_usage("%s is no number of workers; 1 to 64 is", argument_shown(argument));
     options->pipeline.workers = (unsigned)count;
     return EXIT_DONE;
+}
+
+/* `last` is the argument that getopt_long looked at, unless it is within one such as -qZ; optopt then names the letter.
+ */
+static int refuse_option(int reason, const char *last, const struct option *longs)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_long = strncmp(last, "--", 2) == 0, is_known = false;
+    for (; longs->name != NULL; longs++)
+        is_known = is_known || longs->val == optopt;
+    if (reason == ':')
+        return refuse_usage("option %s needs a value", argument_shown(is_long ? last : letter));
+    if (optopt != 0 && !is_known)
+        return refuse_usage("there is no option %s", argument_shown(letter));
+    return refuse_usage(optopt != 0 ? "option %s takes no value" : "there is no option %s", argument_shown(last));
 }
 
 static int parse(int argc, char **argv, struct read_options *options)
@@ -121,7 +131,9 @@ static int parse(int argc, char **argv, struct read_options *options)
         case 'f':
             options->pipeline.format = alert_format_find(optarg);
             if (options->pipeline.format == NULL) {
-                log_error("there is no format \"%.40s\"; there are: %s", optarg, alert_format_list());
+                char formats[64];
+                alert_format_list(formats, sizeof(formats));
+                log_error("there is no format %s; there are: %s", argument_shown(optarg), formats);
                 return EXIT_USAGE;
             }
             break;
@@ -138,16 +150,14 @@ static int parse(int argc, char **argv, struct read_options *options)
         case 'q':
             options->quiet = true;
             break;
-        case ':':
-            return refuse_usage("option \"%.40s\" needs a value", argv[optind - 1]);
         default:
-            return refuse_usage("there is no option \"%.40s\"", argv[optind - 1]);
+            return refuse_option(option, argv[optind - 1], longs);
         }
     }
     if (optind == argc)
         return refuse_usage("no %s given", "capture file");
     for (int i = optind; i < argc; i++)
-        if (looks_like_token(argv[i]))
+        if (argument_looks_like_token(argv[i]))
             return refuse_usage("one of the files looks like a token, not like a %s", "capture");
     options->pipeline.paths = (const char *const *)(argv + optind);
     options->pipeline.paths_count = (unsigned)(argc - optind);
@@ -169,18 +179,34 @@ static void stop(int signal)
     _exit(EXIT_FAILED);
 }
 
+/* One that our parent had ignored (nohup, a job in the background) stays ignored. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = stop}; /* no SA_RESTART: a waiting read() ends */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = stop}; /* no SA_RESTART: a waiting read() ends */
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction before;
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* `| head -1` has what it wants; a SIEM's agent that died has not. Neither is a reason to be loud. */
+static void tell_undelivered(const struct alert_counters *alerts)
+{
+    log_notice("the reader of standard output went away: %" PRIu64 " lines were written, %" PRIu64
+               " were not, and what follows in the capture was not inspected",
+               alerts->lines_written, alerts->lines_lost);
 }
 
 static int report(const struct read_options *options, const struct pipeline_result *result, int status,
                   const struct error *error)
 {
-    if (status == -EPIPE)
-        return EXIT_DONE; /* `| head -1`: whoever read has what it wants */
+    if (status == -EPIPE) {
+        if (!options->quiet)
+            tell_undelivered(&result->alerts);
+        return end_by_broken_pipe();
+    }
     if (status != 0) {
         log_error("%s", error->text[0] != '\0' ? error->text : strerror(-status));
         return EXIT_FAILED;

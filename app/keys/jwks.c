@@ -3,17 +3,15 @@
  * JWK Sets (RFC 7517 section 5), key by key.
  *
  * A tree of a whole set of a million keys takes 700 MB and forgets the line numbers, so a small scanner walks the outer
- * object and the array and cuts out one value at a time; jansson, which knows JSON, reads only that. What the scanner
+ * object and the array and cuts out one value at a time; json.h, which knows JSON, reads only that. What the scanner
  * must know is where a value ends: strings, brackets, and nothing else.
  */
+#include "json.h"
 #include "list.h"
 
 #include <errno.h>
-#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
-
-/* Brackets in a value; a JWK has one or two. jansson's own bound, 2,048, is recursion. */
-#define DEPTH_MAX 64
 
 struct jwks {
     struct key_list *list;
@@ -21,19 +19,24 @@ struct jwks {
     unsigned ordinal; /* of the key being read, from 1; 0 outside of them */
 };
 
+/* Where reading is. */
+static struct place place_here(const struct jwks *jwks)
+{
+    struct place place = source_place(jwks->source, jwks->source->at);
+    place.key = jwks->ordinal;
+    return place;
+}
+
 static int fail_syntax(struct jwks *jwks, int byte, const char *allowed)
 {
-    char where[48] = "", shown[KEY_SHOWN_MAX];
+    char shown[KEY_SHOWN_MAX];
     if (byte < 0)
         return byte; /* the error is filled */
-    if (jwks->ordinal > 0)
-        snprintf(where, sizeof(where), "key %u: ", jwks->ordinal);
     if (byte == SOURCE_END)
-        return source_fail(jwks->source, jwks->source->line, EINVAL, "%sthe file ends here; allowed is %s", where,
-                           allowed);
+        return source_fail(jwks->source, place_here(jwks), EINVAL, "the file ends here; allowed is %s", allowed);
     char found = (char)byte;
-    return source_fail(jwks->source, jwks->source->line, EINVAL, "%sfound %s; allowed is %s", where,
-                       key_show(&found, 1, shown), allowed);
+    return source_fail(jwks->source, place_here(jwks), EINVAL, "found %s; allowed is %s", key_show(&found, 1, shown),
+                       allowed);
 }
 
 /* Skips white space; returns the byte after it, SOURCE_END or -errno. */
@@ -60,6 +63,8 @@ static int skip_string(struct jwks *jwks)
     struct source *source = jwks->source;
     bool is_escaped = false;
     for (;;) {
+        if (!is_escaped)
+            source->at += plain_bytes(source->buffer + source->at, source->end - source->at);
         int byte = source_peek(source);
         if (byte < 0 || byte == SOURCE_END)
             return fail_syntax(jwks, byte, "the end of a string, \"");
@@ -89,9 +94,9 @@ static int skip_brackets(struct jwks *jwks)
             depth--;
         if (result != 0)
             return result;
-        if (depth > DEPTH_MAX)
-            return source_fail(source, source->line, EINVAL, "objects and arrays nested %u deep; allowed are %d", depth,
-                               DEPTH_MAX);
+        if (depth > JSON_DEPTH_MAX)
+            return source_fail(source, place_here(jwks), EINVAL, "objects and arrays nested %u deep; allowed are %d",
+                               depth, JSON_DEPTH_MAX);
     } while (depth > 0);
     return 0;
 }
@@ -118,10 +123,26 @@ static int skip_value(struct jwks *jwks)
 /* Is the quoted text, escapes undone, this word? */
 static bool name_is(const char *quoted, size_t length, const char *word)
 {
-    json_t *name = json_loadb(quoted, length, JSON_DECODE_ANY, NULL);
-    bool same = json_is_string(name) && strcmp(json_string_value(name), word) == 0;
-    json_decref(name);
-    return same;
+    return json_text_is((const uint8_t *)quoted + 1, length - 2, word, strlen(word));
+}
+
+/* One element of "keys". What is no object is a fault, and passed over. */
+static int read_key(struct jwks *jwks)
+{
+    struct source *source = jwks->source;
+    int byte = skip_space(source);
+    if (byte < 0 || byte == SOURCE_END || strchr("{[\"-0123456789tfn", byte) == NULL)
+        return fail_syntax(jwks, byte, "an object, as a JWK is");
+    source->mark = source->at;
+    struct place place = place_here(jwks);
+    char found = (char)byte, shown[KEY_SHOWN_MAX];
+    int result = byte == '{' ? skip_brackets(jwks) : skip_value(jwks);
+    if (result == 0 && byte != '{')
+        result = source_fault(source, place, "found %s; allowed is an object, as a JWK is", key_show(&found, 1, shown));
+    else if (result == 0)
+        result = key_list_read_jwk(jwks->list, source, source->buffer + source->mark, source->at - source->mark, place);
+    source->mark = source->at;
+    return result;
 }
 
 /* The elements of "keys"; `at` is before the array. */
@@ -138,20 +159,16 @@ static int read_keys(struct jwks *jwks)
     }
     for (;;) {
         jwks->ordinal++;
+        result = read_key(jwks);
+        if (result != 0)
+            return result;
         int byte = skip_space(source);
-        if (byte != '{')
-            return fail_syntax(jwks, byte, "an object, as a JWK is");
-        source->mark = source->at;
-        unsigned line = source->line;
-        result = skip_brackets(jwks);
-        if (result != 0)
-            return result;
-        result = key_list_read_jwk(jwks->list, source, source->buffer + source->mark, source->at - source->mark, line,
-                                   jwks->ordinal);
-        if (result != 0)
-            return result;
-        source->mark = source->at;
-        byte = skip_space(source);
+        if (byte == '{') { /* a forgotten comma: the one mistake of syntax that can be read on after */
+            result = source_fault(source, place_here(jwks), "found \"{\"; allowed is a comma or ] after a key");
+            if (result != 0)
+                return result;
+            continue;
+        }
         if (byte != ',' && byte != ']')
             return fail_syntax(jwks, byte, "a comma or ] after a key");
         source_take(source);
@@ -185,7 +202,7 @@ static int read_members(struct jwks *jwks, bool *has_keys)
             return result;
         bool is_keys = name_is(source->buffer + source->mark + name, source->at - source->mark - name, "keys");
         if (is_keys && *has_keys)
-            return source_fail(source, source->line, EINVAL, "a second member \"keys\"; allowed is one");
+            return source_fail(source, place_here(jwks), EINVAL, "a second member \"keys\"; allowed is one");
         result = expect(jwks, ':', "a colon after a member's name");
         if (result == 0)
             result = is_keys ? read_keys(jwks) : skip_value(jwks);
@@ -210,14 +227,15 @@ int key_list_read_jwks(struct key_list *list, struct source *source)
     int result = skip_space(source);
     if (result < 0)
         return result;
-    unsigned line = source->line;
+    struct place place = place_here(&jwks);
+    place.key = 1;
     source->mark = source->at;
     result = expect(&jwks, '{', "a JWK Set, {\"keys\": [...]}, or a JWK, {\"kid\": ...}");
     bool has_keys = false;
     if (result == 0)
         result = read_members(&jwks, &has_keys);
     if (result == 0 && !has_keys)
-        result = key_list_read_jwk(list, source, source->buffer + source->mark, source->at - source->mark, line, 1);
+        result = key_list_read_jwk(list, source, source->buffer + source->mark, source->at - source->mark, place);
     if (result != 0)
         return result;
     source->mark = source->at;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The list in memory, and which format a file is in. */
 #include "list.h"
+#include "json.h"
+#include "lint.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +35,18 @@ size_t key_list_names(const struct key_list *list)
     return list->text_names + list->thumbprints_count;
 }
 
-void key_draft_add_thumbprint(struct key_draft *draft, const uint8_t *bytes, size_t length)
+void key_draft_add_thumbprint(struct key_draft *draft, const uint8_t *bytes, size_t length, enum key_origin origin)
 {
     for (unsigned i = 0; i < draft->thumbprints_count; i++)
-        if (draft->thumbprints[i].length == length && memcmp(draft->thumbprints[i].bytes, bytes, length) == 0)
+        if (draft->thumbprints[i].length == length && memcmp(draft->thumbprints[i].bytes, bytes, length) == 0) {
+            draft->thumbprints[i].origins |= (uint8_t)origin;
             return;
+        }
     if (draft->thumbprints_count == KEY_DRAFT_THUMBPRINTS_MAX)
         return; /* no format has more of them to add */
     struct key_thumbprint *thumbprint = &draft->thumbprints[draft->thumbprints_count++];
     thumbprint->length = (uint8_t)length;
+    thumbprint->origins = (uint8_t)origin;
     memcpy(thumbprint->bytes, bytes, length);
 }
 
@@ -53,7 +57,7 @@ void key_draft_name_by_id(struct key_draft *draft, const char *id)
     draft->id_is_name = true;
     size_t length = key_text_to_thumbprint((const uint8_t *)id, strlen(id), thumbprint);
     if (length > 0)
-        key_draft_add_thumbprint(draft, thumbprint, length);
+        key_draft_add_thumbprint(draft, thumbprint, length, KEY_FROM_KID);
 }
 
 /* Makes room for `more` elements of `size` bytes behind `count`. */
@@ -70,13 +74,11 @@ static int reserve(void **array, size_t *capacity, size_t count, size_t more, si
     return 0;
 }
 
-/* Keeps a string, room for which was made; the same as `previous`, as reasons and issuers often are, is kept once. */
-static uint32_t keep_text(struct key_list *list, const char *text, uint32_t previous)
+/* Keeps a string, room for which was made. */
+static uint32_t keep_text(struct key_list *list, const char *text)
 {
     if (text == NULL)
         return 0;
-    if (previous != 0 && strcmp(list->text + previous, text) == 0)
-        return previous;
     if (list->text_length == 0)
         list->text[list->text_length++] = '\0'; /* so that no string has offset 0 */
     uint32_t offset = (uint32_t)list->text_length;
@@ -84,6 +86,25 @@ static uint32_t keep_text(struct key_list *list, const char *text, uint32_t prev
     memcpy(list->text + offset, text, bytes);
     list->text_length += bytes;
     return offset;
+}
+
+/*
+ * The same, for strings that other entries are likely to have too. A slot may outlive its string (where a file was
+ * refused): what stands at its offset then is some string or the end of one, and if it is equal it serves as well.
+ */
+static uint32_t keep_frequent_text(struct key_list *list, const char *text, uint32_t previous)
+{
+    if (text == NULL)
+        return 0;
+    if (previous != 0 && strcmp(list->text + previous, text) == 0)
+        return previous;
+    uint32_t hash = 2166136261; /* FNV-1a: whoever aims at it makes strings that are kept twice, and no more */
+    for (const char *at = text; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * 16777619;
+    uint32_t *slot = &list->recent[(hash ^ hash >> 16) % KEY_RECENT_TEXTS];
+    if (*slot == 0 || *slot >= list->text_length || strcmp(list->text + *slot, text) != 0)
+        *slot = keep_text(list, text);
+    return *slot;
 }
 
 static size_t text_bytes(const char *text)
@@ -98,7 +119,7 @@ static int reserve_text(struct key_list *list, size_t bytes)
     return reserve((void **)&list->text, &list->text_capacity, list->text_length, bytes + 1, 1);
 }
 
-int key_list_add(struct key_list *list, const struct key_draft *draft, struct error *error)
+static int add_draft(struct key_list *list, const struct key_draft *draft, struct error *error)
 {
     size_t bytes = text_bytes(draft->id) + text_bytes(draft->issuer) + text_bytes(draft->reason) +
                    text_bytes(draft->severity) + text_bytes(draft->revoked_at);
@@ -118,13 +139,13 @@ int key_list_add(struct key_list *list, const struct key_draft *draft, struct er
     const struct list_entry *previous = list->entries_count > 0 ? &list->entries[list->entries_count - 1] : &none;
     struct list_entry *entry = &list->entries[list->entries_count];
     *entry = (struct list_entry){
-        .id = keep_text(list, draft->id, 0),
-        .issuer = keep_text(list, draft->issuer, previous->issuer),
-        .reason = keep_text(list, draft->reason, previous->reason),
-        .severity = keep_text(list, draft->severity, previous->severity),
-        .revoked_at = keep_text(list, draft->revoked_at, previous->revoked_at),
+        .id = keep_text(list, draft->id),
+        .issuer = keep_frequent_text(list, draft->issuer, previous->issuer),
+        .reason = keep_frequent_text(list, draft->reason, previous->reason),
+        .severity = keep_frequent_text(list, draft->severity, previous->severity),
+        .revoked_at = keep_frequent_text(list, draft->revoked_at, previous->revoked_at),
         .source = list->source,
-        .line = draft->line & INT32_MAX,
+        .line = draft->place.line & INT32_MAX,
         .id_is_name = draft->id_is_name,
     };
     for (unsigned i = 0; i < draft->thumbprints_count; i++)
@@ -135,12 +156,57 @@ int key_list_add(struct key_list *list, const struct key_draft *draft, struct er
     return 0;
 }
 
+int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source)
+{
+    int result = add_draft(list, draft, source->error);
+    if (result == 0 && source->lint != NULL)
+        result = key_lint_entry(source->lint, source, draft->place);
+    return result;
+}
+
+static const char *text_at(const struct key_list *list, uint32_t offset)
+{
+    return offset != 0 ? list->text + offset : NULL;
+}
+
+bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, struct key_listed *listed)
+{
+    if (cursor->entry >= list->entries_count)
+        return false;
+    const struct list_entry *entry = &list->entries[cursor->entry];
+    listed->entry = (struct key_entry){
+        .id = text_at(list, entry->id),
+        .issuer = text_at(list, entry->issuer),
+        .reason = text_at(list, entry->reason),
+        .severity = text_at(list, entry->severity),
+        .revoked_at = text_at(list, entry->revoked_at),
+        .source = text_at(list, entry->source),
+        .line = entry->line,
+    };
+    listed->names_count = 0;
+    if (entry->id_is_name)
+        listed->names[listed->names_count++] = (struct key_listed_name){
+            KEY_NAME_TEXT, (const uint8_t *)listed->entry.id, strlen(listed->entry.id), KEY_FROM_KID};
+    for (; cursor->thumbprint < list->thumbprints_count; cursor->thumbprint++) {
+        const struct list_thumbprint *thumbprint = &list->thumbprints[cursor->thumbprint];
+        if (thumbprint->entry != cursor->entry)
+            break;
+        const struct key_thumbprint *name = &thumbprint->thumbprint;
+        listed->names[listed->names_count++] = (struct key_listed_name){
+            name->length == KEY_SHA1_BYTES ? KEY_NAME_SHA1 : KEY_NAME_SHA256, name->bytes, name->length, name->origins};
+    }
+    cursor->entry++;
+    return true;
+}
+
+_Static_assert(KEY_LISTED_NAMES_MAX == KEY_DRAFT_THUMBPRINTS_MAX + 1, "its thumbprints and its text");
+
 /* Remembers where the following keys come from. */
 static int set_source(struct key_list *list, const char *source, struct error *error)
 {
     if (reserve_text(list, strlen(source) + 1) != 0)
         return error_set(error, ENOMEM, "out of memory after %zu revoked keys", list->entries_count);
-    list->source = keep_text(list, source, 0);
+    list->source = keep_text(list, source);
     return 0;
 }
 
@@ -218,24 +284,31 @@ static int read_source(struct key_list *list, struct source *source)
     return format->read(list, source);
 }
 
+int key_list_read(struct key_list *list, struct source *source)
+{
+    size_t before = list->entries_count;
+    int result = set_source(list, source->path, source->error);
+    if (result == 0)
+        result = read_source(list, source);
+    if (result == 0 && list->entries_count == before && (source->lint == NULL || !key_lint_has_faults(source->lint)))
+        result = error_set(source->error, EINVAL, "key list %s holds no key; allowed is one at least", source->path);
+    return result;
+}
+
 int key_list_add_file(struct key_list *list, const char *path, struct error *error)
 {
     struct source source;
     int result = source_open(&source, path, error);
     if (result != 0)
         return result;
-
-    struct key_list before = *list;
-    result = set_source(list, path, error);
-    if (result == 0)
-        result = read_source(list, &source);
-    if (result == 0 && list->entries_count == before.entries_count)
-        result = error_set(error, EINVAL, "key list %s holds no key; allowed is one at least", path);
+    const size_t text_length = list->text_length, entries_count = list->entries_count,
+                 thumbprints_count = list->thumbprints_count, text_names = list->text_names;
+    result = key_list_read(list, &source);
     if (result != 0) { /* memory that was grown stays; what was put there is forgotten */
-        list->text_length = before.text_length;
-        list->entries_count = before.entries_count;
-        list->thumbprints_count = before.thumbprints_count;
-        list->text_names = before.text_names;
+        list->text_length = text_length;
+        list->entries_count = entries_count;
+        list->thumbprints_count = thumbprints_count;
+        list->text_names = text_names;
     }
     source_close(&source);
     return result;
@@ -250,13 +323,12 @@ int key_list_add_value(struct key_list *list, const char *value, struct error *e
     int result = set_source(list, "-k", error);
     if (result != 0)
         return result;
-    struct key_draft draft = {.line = 1};
+    struct key_draft draft = {.place = {.line = 1}};
     key_draft_name_by_id(&draft, value);
-    return key_list_add(list, &draft, error);
+    return add_draft(list, &draft, error);
 }
 
-/* A token in compact form: someone pasted the wrong thing. */
-static bool is_like_a_token(const char *text, size_t length)
+bool key_is_like_a_token(const char *text, size_t length)
 {
     const char *dot = length > 2 && memcmp(text, "ey", 2) == 0 ? memchr(text, '.', length) : NULL;
     return dot != NULL && memchr(dot + 1, '.', length - (size_t)(dot + 1 - text)) != NULL;
@@ -268,24 +340,19 @@ const char *key_id_fault(const char *text, size_t length)
         return "the key id is empty";
     if (length > KEY_TEXT_MAX)
         return "the key id is too long";
-    bool is_ascii = true;
     for (size_t i = 0; i < length; i++) {
         uint8_t byte = (uint8_t)text[i];
         if (byte < 0x20 || byte == 0x7f)
             return "the key id holds a control byte";
-        is_ascii &= byte < 0x80;
     }
     if (text[0] == ' ' || text[length - 1] == ' ')
         return "the key id begins or ends with a space";
-    if (is_like_a_token(text, length))
+    if (key_is_like_a_token(text, length))
         return "the key id looks like a whole token, where the kid from its header is wanted";
-    if (!is_ascii) {
-        json_t *string = json_stringn(text, length); /* checks UTF-8 */
-        if (string == NULL)
-            return "the key id is not UTF-8";
-        json_decref(string);
-    }
-    return NULL;
+    unsigned bytes = 1;
+    for (const char *at = text; at < text + length && bytes > 0; at += bytes)
+        bytes = utf8_character(at, text + length);
+    return bytes > 0 ? NULL : "the key id is not UTF-8";
 }
 
 const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_KEYS_LIST_H
-#define BEARERTAP_KEYS_LIST_H
+#ifndef BEARERTAP_APP_KEYS_LIST_H
+#define BEARERTAP_APP_KEYS_LIST_H
 
 #include <bearertap/keys.h>
 #include <bearertap/token.h>
@@ -27,7 +27,8 @@
 #define KEY_DRAFT_THUMBPRINTS_MAX 8
 
 struct key_thumbprint {
-    uint8_t length; /* 20 or 32, which tells its kind */
+    uint8_t length;  /* 20 or 32, which tells its kind */
+    uint8_t origins; /* enum key_origin, or-ed */
     uint8_t bytes[KEY_SHA256_BYTES];
 };
 
@@ -35,13 +36,13 @@ struct key_thumbprint {
 struct key_draft {
     const char *id, *issuer, *reason, *severity, *revoked_at; /* NULL where the list says nothing */
     bool id_is_name;                                          /* tokens may bear the id itself, as their kid */
-    unsigned line;
+    struct place place;
     unsigned thumbprints_count;
     struct key_thumbprint thumbprints[KEY_DRAFT_THUMBPRINTS_MAX];
 };
 
-/* Adds a thumbprint unless the draft has it already. */
-void key_draft_add_thumbprint(struct key_draft *draft, const uint8_t *bytes, size_t length);
+/* Adds a thumbprint, or where it comes from too if the draft has it already. */
+void key_draft_add_thumbprint(struct key_draft *draft, const uint8_t *bytes, size_t length, enum key_origin origin);
 
 /* Names the draft by a key id: as text, and as the thumbprint that it may be. */
 void key_draft_name_by_id(struct key_draft *draft, const char *id);
@@ -58,6 +59,12 @@ struct list_thumbprint {
     struct key_thumbprint thumbprint;
 };
 
+/*
+ * Issuers, reasons and dates repeat: each of these slots remembers a string by its hash, so that a string that came not
+ * long ago is kept once. Without it a million entries with all members take half as much again.
+ */
+#define KEY_RECENT_TEXTS 16384
+
 struct key_list {
     char *text;
     size_t text_length, text_capacity;
@@ -67,21 +74,28 @@ struct key_list {
     size_t thumbprints_count, thumbprints_capacity;
     size_t text_names; /* entries with id_is_name */
     uint32_t source;   /* of the file being read */
+    uint32_t recent[KEY_RECENT_TEXTS];
 };
 
-int key_list_add(struct key_list *list, const struct key_draft *draft, struct error *error);
+/* Adds the draft as an entry; to a list that is linted, then looks whether another one names the same key. */
+int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source);
+
+/* Reads a whole file into the list, in the format that it is in; what was added before a failure stays. */
+int key_list_read(struct key_list *list, struct source *source);
 
 /* The formats: each reads the whole of `source` into `list`. */
 int key_list_read_jwks(struct key_list *list, struct source *source);
 int key_list_read_pem(struct key_list *list, struct source *source);
 int key_list_read_text(struct key_list *list, struct source *source);
 
-/* One JSON object of a set; `ordinal` counts from 1, `line` is the one it begins in. */
-int key_list_read_jwk(struct key_list *list, struct source *source, const char *text, size_t length, unsigned line,
-                      unsigned ordinal);
+/* One JSON object of a set, which is changed; `place` is where it begins, with its number from 1. */
+int key_list_read_jwk(struct key_list *list, struct source *source, char *text, size_t length, struct place place);
 
 /* Is it a text that a list or -k may give as a key id? If not, why: a phrase, without the text. NULL if it is. */
 const char *key_id_fault(const char *text, size_t length);
+
+/* A token in compact form: someone pasted the wrong thing, and it is not to be shown. */
+bool key_is_like_a_token(const char *text, size_t length);
 
 /* A value for an error: in quotes, cut at 64 characters, everything but printable ASCII as \xNN. Returns `out`. */
 #define KEY_SHOWN_MAX (64 * 4 + 8)
@@ -96,11 +110,11 @@ ptrdiff_t key_decode_base64(const char *text, size_t length, bool skip_space, ui
 /* What RFC 7638 makes a thumbprint of; numbers in base64url. */
 struct key_material {
     const char *kty;        /* "RSA", "EC", "OKP", "oct" */
-    const char *crv;        /* EC and OKP */
+    const char *crv;        /* EC and OKP: a plain word, without anything that JSON would escape */
     const char *numbers[2]; /* RSA: e, n. EC: x, y. OKP: x. oct: k. */
 };
 
-/* RFC 7638 section 3. False when the material is too long to be any. */
+/* RFC 7638 section 3, by token.h's jwk_words_thumbprint: the same for a list's key as for a token's. */
 bool key_material_thumbprint(const struct key_material *material, uint8_t thumbprint[KEY_SHA256_BYTES]);
 
 /* Bytes a coordinate has on this curve (RFC 7518 section 6.2.1.2, RFC 8037 section 2, RFC 8812); 0: not known. */

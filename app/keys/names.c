@@ -2,9 +2,6 @@
 /* What a key is known by: thumbprints from text, and RFC 7638 thumbprints from key material. */
 #include "list.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <bearertap/hex.h>
@@ -117,22 +114,21 @@ size_t key_curve_bytes(const char *crv)
 
 bool key_material_thumbprint(const struct key_material *material, uint8_t thumbprint[KEY_SHA256_BYTES])
 {
-    /* RFC 7638 section 3.2, RFC 8037 section 2: the required members only, in lexicographic order, no white space. */
-    char json[3 * KEY_NUMBER_MAX];
-    int length = 0;
-    const char *const *numbers = material->numbers;
-    if (strcmp(material->kty, "RSA") == 0)
-        length = snprintf(json, sizeof(json), "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", numbers[0], numbers[1]);
-    else if (strcmp(material->kty, "EC") == 0)
-        length = snprintf(json, sizeof(json), "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
-                          material->crv, numbers[0], numbers[1]);
-    else if (strcmp(material->kty, "OKP") == 0)
-        length =
-            snprintf(json, sizeof(json), "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", material->crv, numbers[0]);
-    else if (strcmp(material->kty, "oct") == 0)
-        length = snprintf(json, sizeof(json), "{\"k\":\"%s\",\"kty\":\"oct\"}", numbers[0]);
-    if (length <= 0 || (size_t)length >= sizeof(json))
-        return false;
-    SHA256((const unsigned char *)json, (size_t)length, thumbprint);
-    return true;
+    static const struct {
+        const char *kty;
+        enum jwk_word numbers[2];
+    } kinds[] = {{"RSA", {JWK_E, JWK_N}}, {"EC", {JWK_X, JWK_Y}}, {"OKP", {JWK_X, JWK_X}}, {"oct", {JWK_K, JWK_K}}};
+    struct jwk_words words = {0};
+    words.of[JWK_KTY].text = (const uint8_t *)material->kty;
+    words.of[JWK_KTY].length = strlen(material->kty);
+    if (material->crv != NULL) {
+        words.of[JWK_CRV].text = (const uint8_t *)material->crv;
+        words.of[JWK_CRV].length = strlen(material->crv);
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (unsigned k = 0; strcmp(kinds[i].kty, material->kty) == 0 && k < 2 && material->numbers[k] != NULL; k++) {
+            words.of[kinds[i].numbers[k]].text = (const uint8_t *)material->numbers[k];
+            words.of[kinds[i].numbers[k]].length = strlen(material->numbers[k]);
+        }
+    return jwk_words_thumbprint(&words, thumbprint);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Certificates and public keys in PEM (RFC 7468); text around the blocks is explanation, as the RFC says. */
+#include "lint.h"
 #include "list.h"
 
 #include <errno.h>
@@ -63,37 +64,41 @@ static const struct block *find_block(const char *label, size_t length)
     return NULL;
 }
 
-/* The block's kind by its first line, or NULL with the error filled. */
-static const struct block *begin_block(struct source *source, const char *label, size_t length, unsigned line)
+/* The block's kind by its first line. NULL where it is none to read, with a fault said; *result is what that made. */
+static const struct block *begin_block(struct source *source, const char *label, size_t length, struct place place,
+                                       int *result)
 {
     const struct block *block = find_block(label, length);
     char shown[KEY_SHOWN_MAX];
+    *result = 0;
     if (block == NULL && memmem(label, length, private_key, sizeof(private_key) - 1) != NULL)
-        source_fail(source, line, EINVAL,
-                    "a private key; give the public half only, such as from openssl pkey -pubout (and think of who has "
-                    "seen this file)");
+        *result = source_fault(source, place,
+                               "a private key; give the public half only, such as from openssl pkey -pubout (and think "
+                               "of who has seen this file)");
     else if (block == NULL)
-        source_fail(source, line, EINVAL, "a PEM block %s; allowed are CERTIFICATE, PUBLIC KEY and RSA PUBLIC KEY",
-                    key_show(label, length, shown));
+        *result = source_fault(source, place, "a PEM block %s; allowed are CERTIFICATE, PUBLIC KEY and RSA PUBLIC KEY",
+                               key_show(label, length, shown));
     return block;
 }
 
 /* `text` is what stands between the two lines; it is decoded in place. */
 static int add_block(struct key_list *list, struct source *source, const struct block *block, char *text, size_t length,
-                     unsigned line)
+                     struct place place)
 {
     ptrdiff_t der_length = key_decode_base64(text, length, true, (uint8_t *)text);
     if (der_length <= 0)
-        return source_fail(source, line, EINVAL, "the %s block holds something that is not base64", block->label);
+        return source_fault(source, place, "the %s block holds something that is not base64", block->label);
 
-    struct key_draft draft = {.line = line};
+    struct key_draft draft = {.place = place};
     if (block->read(&draft, (const uint8_t *)text, (size_t)der_length) != 0)
-        return source_fail(source, line, EINVAL, "the %s block does not hold what is allowed there: %s", block->label,
-                           block->wanted);
+        return source_fault(source, place, "the %s block does not hold what is allowed there: %s", block->label,
+                            block->wanted);
     char id[KEY_SHA256_BYTES / 3 * 4 + 8];
     base64url_encode(draft.thumbprints[0].bytes, draft.thumbprints[0].length, id);
     draft.id = id;
-    return key_list_add(list, &draft, source->error);
+    if (source->lint != NULL && block->read == read_certificate)
+        key_lint_certificate(source->lint, source, place, NULL, (const uint8_t *)text, (size_t)der_length);
+    return key_list_add(list, &draft, source);
 }
 
 /* Moves `at` to the line's end: 1 at a newline, 0 at the file's end, or -errno. */
@@ -112,10 +117,45 @@ static int find_line_end(struct source *source)
     }
 }
 
+/* The block being read, if any; its text begins at the source's mark. */
+struct open_block {
+    const struct block *block;
+    struct place place; /* of its first line; line 0: no block is open */
+};
+
+/* A line -----BEGIN LABEL-----. A block of a kind that isn't read is passed over when the list is linted. */
+static int open_block(struct source *source, struct open_block *open, const char *label, size_t length,
+                      struct place place)
+{
+    int result = 0;
+    if (open->place.line != 0)
+        result = source_fault(source, place, "a PEM block begins inside the one of line %u; allowed is %s%s%s first",
+                              open->place.line, end, open->block != NULL ? open->block->label : "...", dashes);
+    if (result != 0)
+        return result;
+    open->place = place;
+    open->block = begin_block(source, label, length, place, &result);
+    return result;
+}
+
+/* A line -----END LABEL-----, `length` bytes behind the mark. */
+static int close_block(struct key_list *list, struct source *source, struct open_block *open, const char *label,
+                       size_t label_length, size_t length, struct place place)
+{
+    const struct block *block = open->block;
+    struct place began = open->place;
+    *open = (struct open_block){0};
+    if (block == NULL)
+        return 0;
+    if (find_block(label, label_length) != block)
+        return source_fault(source, place, "the PEM block of line %u ends as another; allowed is %s%s%s", began.line,
+                            end, block->label, dashes);
+    return add_block(list, source, block, source->buffer + source->mark, length, began);
+}
+
 int key_list_read_pem(struct key_list *list, struct source *source)
 {
-    const struct block *block = NULL; /* the one being read: its text begins at mark */
-    unsigned block_line = 0;
+    struct open_block open = {0};
     source->piece = "a line or a PEM block";
     for (;;) {
         size_t line_start = source->at - source->mark; /* from the mark, since a fill moves both */
@@ -124,36 +164,25 @@ int key_list_read_pem(struct key_list *list, struct source *source)
             return found;
         char *line = source->buffer + source->mark + line_start;
         size_t length = (size_t)(source->buffer + source->at - line), label_length = 0;
+        struct place place = source_place(source, (size_t)(line - source->buffer));
 
+        int result = 0;
         const char *label = label_of(line, length, begin, &label_length);
-        if (label != NULL && block != NULL)
-            return source_fail(source, source->line, EINVAL,
-                               "a PEM block begins inside the one of line %u; allowed is %s%s%s first", block_line, end,
-                               block->label, dashes);
         bool is_begin = label != NULL;
-        if (is_begin) {
-            block = begin_block(source, label, label_length, source->line);
-            block_line = source->line;
-            if (block == NULL)
-                return -EINVAL;
-        } else if (block != NULL && (label = label_of(line, length, end, &label_length)) != NULL) {
-            if (find_block(label, label_length) != block)
-                return source_fail(source, source->line, EINVAL,
-                                   "the PEM block of line %u ends as another; allowed is %s%s%s", block_line, end,
-                                   block->label, dashes);
-            int result = add_block(list, source, block, source->buffer + source->mark, line_start, block_line);
-            if (result != 0)
-                return result;
-            block = NULL;
-        }
+        if (is_begin)
+            result = open_block(source, &open, label, label_length, place);
+        else if (open.place.line != 0 && (label = label_of(line, length, end, &label_length)) != NULL)
+            result = close_block(list, source, &open, label, label_length, line_start, place);
+        if (result != 0)
+            return result;
         if (found == 0)
             break;
         source_take(source);
-        if (is_begin || block == NULL)
+        if (is_begin || open.block == NULL)
             source->mark = source->at;
     }
-    if (block != NULL)
-        return source_fail(source, block_line, EINVAL, "the PEM block has no end; allowed is a line %s%s%s after it",
-                           end, block->label, dashes);
+    if (open.block != NULL)
+        return source_fault(source, open.place, "the PEM block has no end; allowed is a line %s%s%s after it", end,
+                            open.block->label, dashes);
     return 0;
 }

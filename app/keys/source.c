@@ -10,13 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lint.h"
+
 /* A piece of SOURCE_PIECE_MAX fits, and a read is of a decent size even then. */
 #define BUFFER_BYTES (SOURCE_PIECE_MAX + 256 * 1024)
 
 int source_open(struct source *source, const char *path, struct error *error)
 {
     *source = (struct source){.path = path, .error = error, .piece = "a piece", .line = 1};
-    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    source->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (source->fd < 0) {
         int code = errno;
         return error_set(error, code, "cannot open key list %s: %s", path, strerror(code));
@@ -57,8 +59,8 @@ int source_fill(struct source *source)
     if (source->ended)
         return 0;
     if (source->at - source->mark > SOURCE_PIECE_MAX)
-        return source_fail(source, source->line, E2BIG, "%s is longer than the %d bytes that are allowed",
-                           source->piece, SOURCE_PIECE_MAX);
+        return source_fail(source, (struct place){.line = source->line}, E2BIG,
+                           "%s is longer than the %d bytes that are allowed", source->piece, SOURCE_PIECE_MAX);
 
     if (source->mark > 0) {
         memmove(source->buffer, source->buffer + source->mark, source->end - source->mark);
@@ -90,12 +92,38 @@ int source_fill(struct source *source)
     return 1;
 }
 
-int source_fail(struct source *source, unsigned line, int code, const char *format, ...)
+struct place source_place(const struct source *source, size_t offset)
 {
-    char what[ERROR_TEXT_MAX];
+    uint64_t position = source->total - source->end + offset;
+    return (struct place){.line = source->line,
+                          .column = position >= source->line_start ? (unsigned)(position - source->line_start) + 1 : 0};
+}
+
+static int tell(struct source *source, struct place place, int code, const char *format, va_list arguments)
+{
+    char what[ERROR_TEXT_MAX], key[32] = "";
+    vsnprintf(what, sizeof(what), format, arguments);
+    if (place.key > 0)
+        snprintf(key, sizeof(key), "key %u: ", place.key);
+    if (source->lint != NULL)
+        key_lint_report(source->lint, true, source->path, place, what);
+    return error_set(source->error, code, "%s:%u: %s%s", source->path, place.line, key, what);
+}
+
+int source_fail(struct source *source, struct place place, int code, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof(what), format, arguments);
+    int result = tell(source, place, code, format, arguments);
     va_end(arguments);
-    return error_set(source->error, code, "%s:%u: %s", source->path, line, what);
+    return result;
+}
+
+int source_fault(struct source *source, struct place place, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int result = tell(source, place, EINVAL, format, arguments);
+    va_end(arguments);
+    return source->lint != NULL ? 0 : result;
 }

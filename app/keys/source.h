@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_KEYS_SOURCE_H
-#define BEARERTAP_KEYS_SOURCE_H
+#ifndef BEARERTAP_APP_KEYS_SOURCE_H
+#define BEARERTAP_APP_KEYS_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,18 +17,23 @@
 #define SOURCE_FILE_MAX  (1024 * 1024 * 1024) /* bytes; a list of ten million keys is about 0.5 GiB */
 #define SOURCE_PIECE_MAX (1024 * 1024)        /* the longest piece; the largest JWK in use are a few KiB */
 
+struct key_lint;
+
 struct source {
     const char *path;
     struct error *error;
-    const char *piece; /* what a piece is called, for the error when it is too long */
+    struct key_lint *lint; /* NULL: the list is loaded, and the first mistake ends it */
+    const char *piece;     /* what a piece is called, for the error when it is too long */
     int fd;
     bool ended;
     unsigned line;        /* of `at`, from 1 */
+    uint64_t line_start;  /* that line's first byte, counted from the file's */
     uint64_t total;       /* bytes read */
     size_t mark, at, end; /* offsets in buffer; mark <= at <= end */
     char *buffer;
 };
 
+/* "-" is standard input. */
 int source_open(struct source *source, const char *path, struct error *error);
 void source_close(struct source *source);
 
@@ -50,12 +55,29 @@ static inline int source_peek(struct source *source)
 /* Takes the byte that was peeked at. */
 static inline void source_take(struct source *source)
 {
-    if (source->buffer[source->at++] == '\n')
+    if (source->buffer[source->at++] == '\n') {
         source->line++;
+        source->line_start = source->total - (source->end - source->at);
+    }
 }
 
-/* "FILE:LINE: ..."; returns -code. */
-int source_fail(struct source *source, unsigned line, int code, const char *format, ...)
+/* Where in the file something is; 0 and NULL: not known, or of no matter. */
+struct place {
+    unsigned line, column; /* from 1; the column in bytes */
+    unsigned key;          /* the entry of a JWK Set, from 1 */
+    const char *member;
+};
+
+/* Of the byte at `offset` in the buffer, in the line of `at`. */
+struct place source_place(const struct source *source, size_t offset);
+
+/*
+ * A mistake. It is "FILE:LINE: ..." in the error, or a lint's problem. source_fail: reading cannot go on; returns
+ * -code. source_fault: it could, and does when the list is linted, which is told by 0; else -EINVAL.
+ */
+int source_fail(struct source *source, struct place place, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+int source_fault(struct source *source, struct place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

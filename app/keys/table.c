@@ -2,10 +2,10 @@
 /*
  * The table that workers read: an rte_hash with lock-free readers, from a name to the entries that bear it.
  *
- * What a slot of the hash leads to is immutable: one entry, or (its pointer's lowest bit set) a list of several. A
- * writer that adds or removes a key makes a new list, puts it into the slot in one store, and frees the old one after
- * the readers' next quiescent state; readers need not change for that. What was loaded at the start lies in a few large
- * blocks that live as long as the table.
+ * What a slot of the hash leads to is immutable: one entry, or (its pointer's lowest bit set) a list of several; all of
+ * it lies in a few large blocks. That is an edition of the table. A reload makes another one beside it, puts it in its
+ * place in one store, so that a key of both is found at any moment, and frees the old one after the readers' next
+ * quiescent state.
  */
 #include <bearertap/keys.h>
 
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bearertap/siphash.h>
 
@@ -36,15 +37,20 @@ struct entry_list {
     const struct key_entry *entries[];
 };
 
-struct key_table {
+/* All that one list made. Whole before readers see it, and from then on never changed, but freed. */
+struct key_edition {
     struct rte_hash *names;
     struct siphash_key siphash_key;
-    uint64_t generation;
     size_t entries_count;
-    struct rte_rcu_qsbr *readers;
     struct key_entry *entries; /* as loaded, in list order */
     char *text;                /* their strings */
     uint8_t *lists;            /* struct entry_list one behind the other */
+};
+
+struct key_table {
+    struct key_edition *current; /* the writer puts it there (release), readers take it from there (acquire) */
+    uint64_t generation;
+    struct rte_rcu_qsbr *readers;
 };
 
 /* Removed names that wait for the readers; rte_hash's default is one a slot, which would be half the table again. */
@@ -91,10 +97,10 @@ static uint32_t hash_of_key(const void *key, uint32_t length, uint32_t initial)
     return (uint32_t)name->digest.low;
 }
 
-static struct table_key key_of_name(const struct key_table *table, enum key_name_kind kind, const void *name,
+static struct table_key key_of_name(const struct key_edition *edition, enum key_name_kind kind, const void *name,
                                     size_t length)
 {
-    return (struct table_key){siphash_128(&table->siphash_key, name, length), kind};
+    return (struct table_key){siphash_128(&edition->siphash_key, name, length), kind};
 }
 
 /* ---- building ---- */
@@ -141,32 +147,32 @@ static void chains_append(struct chains *chains, size_t position, uint32_t entry
 }
 
 /* Puts a name into the hash, leading to its entry alone for now: where several bear it, add_lists mends that. */
-static int add_name(struct key_table *table, struct chains *chains, enum key_name_kind kind, const void *name,
+static int add_name(struct key_edition *edition, struct chains *chains, enum key_name_kind kind, const void *name,
                     size_t length, uint32_t entry)
 {
-    struct table_key key = key_of_name(table, kind, name, length);
+    struct table_key key = key_of_name(edition, kind, name, length);
     uint32_t hash = hash_of_key(&key, sizeof(key), 0);
-    int result = rte_hash_add_key_with_hash_data(table->names, &key, hash, &table->entries[entry]);
+    int result = rte_hash_add_key_with_hash_data(edition->names, &key, hash, &edition->entries[entry]);
     if (result < 0)
         return result;
-    int position = rte_hash_lookup_with_hash(table->names, &key, hash);
+    int position = rte_hash_lookup_with_hash(edition->names, &key, hash);
     if (position < 0)
         return position;
     chains_append(chains, (size_t)position, entry);
     return 0;
 }
 
-static int add_names(struct key_table *table, const struct key_list *list, struct chains *chains)
+static int add_names(struct key_edition *edition, const struct key_list *list, struct chains *chains)
 {
     size_t thumbprint = 0;
     int result = 0;
     for (uint32_t entry = 0; entry < list->entries_count && result == 0; entry++) {
-        const char *id = table->entries[entry].id;
+        const char *id = edition->entries[entry].id;
         if (list->entries[entry].id_is_name)
-            result = add_name(table, chains, KEY_NAME_TEXT, id, strlen(id), entry);
+            result = add_name(edition, chains, KEY_NAME_TEXT, id, strlen(id), entry);
         while (result == 0 && thumbprint < list->thumbprints_count && list->thumbprints[thumbprint].entry == entry) {
             const struct key_thumbprint *name = &list->thumbprints[thumbprint++].thumbprint;
-            result = add_name(table, chains, name->length == KEY_SHA1_BYTES ? KEY_NAME_SHA1 : KEY_NAME_SHA256,
+            result = add_name(edition, chains, name->length == KEY_SHA1_BYTES ? KEY_NAME_SHA1 : KEY_NAME_SHA256,
                               name->bytes, name->length, entry);
         }
     }
@@ -174,15 +180,15 @@ static int add_names(struct key_table *table, const struct key_list *list, struc
 }
 
 /* Gives every name that several entries bear its list. */
-static int add_lists(struct key_table *table, const struct chains *chains)
+static int add_lists(struct key_edition *edition, const struct chains *chains)
 {
     if (chains->shared_positions == 0)
         return 0;
     size_t bytes = chains->shared_positions * sizeof(struct entry_list) + chains->shared_names * sizeof(void *);
-    table->lists = rte_malloc("key lists", bytes, 0);
-    if (table->lists == NULL)
+    edition->lists = rte_malloc("key lists", bytes, 0);
+    if (edition->lists == NULL)
         return -ENOMEM;
-    uint8_t *room = table->lists;
+    uint8_t *room = edition->lists;
     for (size_t position = 0; position < chains->positions; position++) {
         uint32_t last = chains->last[position];
         if (last == 0 || chains->next[last - 1] == last - 1)
@@ -192,14 +198,14 @@ static int add_lists(struct key_table *table, const struct chains *chains)
         uint32_t name = last - 1;
         do {
             name = chains->next[name];
-            shared->entries[shared->count++] = &table->entries[chains->entry[name]];
+            shared->entries[shared->count++] = &edition->entries[chains->entry[name]];
         } while (name != last - 1);
         room += sizeof(*shared) + shared->count * sizeof(void *);
 
         void *key;
-        int result = rte_hash_get_key_with_position(table->names, (int32_t)position, &key);
+        int result = rte_hash_get_key_with_position(edition->names, (int32_t)position, &key);
         if (result == 0)
-            result = rte_hash_add_key_with_hash_data(table->names, key, hash_of_key(key, sizeof(struct table_key), 0),
+            result = rte_hash_add_key_with_hash_data(edition->names, key, hash_of_key(key, sizeof(struct table_key), 0),
                                                      (void *)((uintptr_t)shared | 1));
         if (result < 0)
             return result;
@@ -207,53 +213,36 @@ static int add_lists(struct key_table *table, const struct chains *chains)
     return 0;
 }
 
-static const char *text_at(const struct key_table *table, uint32_t offset)
+static const char *text_at(const struct key_edition *edition, uint32_t offset)
 {
-    return offset != 0 ? table->text + offset : NULL;
+    return offset != 0 ? edition->text + offset : NULL;
 }
 
-static int copy_entries(struct key_table *table, const struct key_list *list)
+static int copy_entries(struct key_edition *edition, const struct key_list *list)
 {
-    table->text = rte_malloc("key text", list->text_length + 1, 0);
-    table->entries = rte_malloc("key entries", (list->entries_count + 1) * sizeof(struct key_entry), 0);
-    if (table->text == NULL || table->entries == NULL)
+    edition->text = rte_malloc("key text", list->text_length + 1, 0);
+    edition->entries = rte_malloc("key entries", (list->entries_count + 1) * sizeof(struct key_entry), 0);
+    if (edition->text == NULL || edition->entries == NULL)
         return -ENOMEM;
     if (list->text_length > 0)
-        memcpy(table->text, list->text, list->text_length);
+        memcpy(edition->text, list->text, list->text_length);
     for (size_t i = 0; i < list->entries_count; i++) {
         const struct list_entry *entry = &list->entries[i];
-        table->entries[i] = (struct key_entry){
-            .id = text_at(table, entry->id),
-            .issuer = text_at(table, entry->issuer),
-            .reason = text_at(table, entry->reason),
-            .severity = text_at(table, entry->severity),
-            .revoked_at = text_at(table, entry->revoked_at),
-            .source = text_at(table, entry->source),
+        edition->entries[i] = (struct key_entry){
+            .id = text_at(edition, entry->id),
+            .issuer = text_at(edition, entry->issuer),
+            .reason = text_at(edition, entry->reason),
+            .severity = text_at(edition, entry->severity),
+            .revoked_at = text_at(edition, entry->revoked_at),
+            .source = text_at(edition, entry->source),
             .line = entry->line,
         };
     }
-    table->entries_count = list->entries_count;
+    edition->entries_count = list->entries_count;
     return 0;
 }
 
-/* The reader's variable: all are registered here and offline until they say otherwise, which holds nobody up. */
-static int create_readers(struct key_table *table, unsigned readers)
-{
-    if (readers == 0)
-        readers = 1;
-    table->readers = rte_zmalloc("key readers", rte_rcu_qsbr_get_memsize(readers), RTE_CACHE_LINE_SIZE);
-    if (table->readers == NULL)
-        return -ENOMEM;
-    if (rte_rcu_qsbr_init(table->readers, readers) != 0)
-        return -EINVAL;
-    for (unsigned reader = 0; reader < readers; reader++)
-        if (rte_rcu_qsbr_thread_register(table->readers, reader) != 0)
-            return -EINVAL;
-    struct rte_hash_rcu_config config = {.v = table->readers, .mode = RTE_HASH_QSBR_MODE_DQ, .dq_size = RECLAIM_QUEUE};
-    return rte_hash_rcu_qsbr_add(table->names, &config) == 0 ? 0 : -ENOMEM;
-}
-
-static int create_hash(struct key_table *table, size_t names)
+static int create_hash(struct key_edition *edition, struct rte_rcu_qsbr *readers, size_t names)
 {
     static unsigned number; /* rte_hash wants a name of its own for each */
     char name[RTE_HASH_NAMESIZE];
@@ -268,40 +257,81 @@ static int create_hash(struct key_table *table, size_t names)
         .socket_id = SOCKET_ID_ANY,
         .extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
     };
-    table->names = rte_hash_create(&parameters);
-    return table->names != NULL ? 0 : -ENOMEM;
+    edition->names = rte_hash_create(&parameters);
+    if (edition->names == NULL)
+        return -ENOMEM;
+    struct rte_hash_rcu_config config = {.v = readers, .mode = RTE_HASH_QSBR_MODE_DQ, .dq_size = RECLAIM_QUEUE};
+    return rte_hash_rcu_qsbr_add(edition->names, &config) == 0 ? 0 : -ENOMEM;
 }
 
-static int fill(struct key_table *table, const struct key_list *list)
+static int fill(struct key_edition *edition, const struct key_list *list)
 {
     struct chains chains;
     int result = -ENOMEM;
-    if (chains_create(&chains, (size_t)rte_hash_max_key_id(table->names) + 1, key_list_names(list)))
-        result = add_names(table, list, &chains);
+    if (chains_create(&chains, (size_t)rte_hash_max_key_id(edition->names) + 1, key_list_names(list)))
+        result = add_names(edition, list, &chains);
     if (result == 0)
-        result = add_lists(table, &chains);
+        result = add_lists(edition, &chains);
     chains_destroy(&chains);
     return result;
+}
+
+static void edition_destroy(struct key_edition *edition)
+{
+    if (edition == NULL)
+        return;
+    rte_hash_free(edition->names);
+    rte_free(edition->lists);
+    rte_free(edition->entries);
+    rte_free(edition->text);
+    rte_free(edition);
+}
+
+static int edition_create(const struct key_list *list, struct rte_rcu_qsbr *readers, struct key_edition **edition,
+                          struct error *error)
+{
+    struct key_edition *made = rte_zmalloc("key edition", sizeof(*made), RTE_CACHE_LINE_SIZE);
+    int result = made != NULL && readers != NULL ? siphash_key_random(&made->siphash_key) : -ENOMEM;
+    if (result == 0)
+        result = create_hash(made, readers, key_list_names(list));
+    if (result == 0)
+        result = copy_entries(made, list);
+    if (result == 0)
+        result = fill(made, list);
+    if (result == 0) {
+        *edition = made;
+        return 0;
+    }
+    edition_destroy(made);
+    return error_set(error, -result, "cannot make the table of %zu revoked keys (%zu names, about %zu MiB): %s",
+                     list->entries_count, key_list_names(list), key_list_table_bytes(list) >> 20, strerror(-result));
+}
+
+/* The readers' variable: all are registered here and offline until they say otherwise, which holds nobody up. */
+static struct rte_rcu_qsbr *create_readers(unsigned count)
+{
+    count = count == 0 ? 1 : count;
+    struct rte_rcu_qsbr *readers = rte_zmalloc("key readers", rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
+    if (readers == NULL || rte_rcu_qsbr_init(readers, count) != 0) {
+        rte_free(readers);
+        return NULL;
+    }
+    for (unsigned reader = 0; reader < count; reader++)
+        rte_rcu_qsbr_thread_register(readers, reader); /* fails for numbers out of range alone */
+    return readers;
 }
 
 int key_table_create(const struct key_list *list, unsigned readers, struct key_table **table, struct error *error)
 {
     *table = NULL;
     struct key_table *made = rte_zmalloc("key table", sizeof(*made), RTE_CACHE_LINE_SIZE);
-    int result = made != NULL ? siphash_key_random(&made->siphash_key) : -ENOMEM;
-    if (result == 0)
-        result = create_hash(made, key_list_names(list));
-    if (result == 0)
-        result = create_readers(made, readers);
-    if (result == 0)
-        result = copy_entries(made, list);
-    if (result == 0)
-        result = fill(made, list);
+    if (made == NULL)
+        return error_set(error, ENOMEM, "out of memory for the table of revoked keys");
+    made->readers = create_readers(readers);
+    int result = edition_create(list, made->readers, &made->current, error);
     if (result != 0) {
         key_table_destroy(made);
-        return error_set(error, -result, "cannot make the table of %zu revoked keys (%zu names, about %zu MiB): %s",
-                         list->entries_count, key_list_names(list), key_list_table_bytes(list) >> 20,
-                         strerror(-result));
+        return result;
     }
     made->generation = 1;
     *table = made;
@@ -312,12 +342,33 @@ void key_table_destroy(struct key_table *table)
 {
     if (table == NULL)
         return;
-    rte_hash_free(table->names); /* and its reclaim queue, so before the readers' variable */
+    edition_destroy(table->current); /* with its reclaim queue, so before the readers' variable */
     rte_free(table->readers);
-    rte_free(table->lists);
-    rte_free(table->entries);
-    rte_free(table->text);
     rte_free(table);
+}
+
+/* ---- writing ---- */
+
+/* A reader that is on a processor is quiescent within a burst; one that is not should not be waited for by spinning. */
+static void wait_for_readers(struct rte_rcu_qsbr *readers)
+{
+    uint64_t token = rte_rcu_qsbr_start(readers);
+    while (rte_rcu_qsbr_check(readers, token, false) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+}
+
+int key_table_reload(struct key_table *table, const struct key_list *list, struct error *error)
+{
+    struct key_edition *next, *last = table->current;
+    int result = edition_create(list, table->readers, &next, error);
+    if (result != 0)
+        return result;
+    __atomic_store_n(&table->current, next, __ATOMIC_RELEASE);
+    /* After the change: whoever learnt something of the old edition did so under the old number. */
+    __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);
+    wait_for_readers(table->readers);
+    edition_destroy(last);
+    return 0;
 }
 
 /* ---- reading ---- */
@@ -345,9 +396,10 @@ unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, 
 {
     if (table == NULL)
         return 0;
-    struct table_key key = key_of_name(table, kind, name, length);
+    const struct key_edition *edition = __atomic_load_n(&table->current, __ATOMIC_ACQUIRE);
+    struct table_key key = key_of_name(edition, kind, name, length);
     void *data;
-    if (rte_hash_lookup_with_hash_data(table->names, &key, hash_of_key(&key, sizeof(key), 0), &data) < 0)
+    if (rte_hash_lookup_with_hash_data(edition->names, &key, hash_of_key(&key, sizeof(key), 0), &data) < 0)
         return 0;
 
     const struct key_entry *alone = data;
@@ -369,7 +421,7 @@ unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, 
 
 bool key_table_is_empty(const struct key_table *table)
 {
-    return table == NULL || table->entries_count == 0;
+    return table == NULL || __atomic_load_n(&table->current, __ATOMIC_ACQUIRE)->entries_count == 0;
 }
 
 uint64_t key_table_generation(const struct key_table *table)

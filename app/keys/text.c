@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One key id a line; '#' starts a comment at the line's start or after white space. */
+#include "lint.h"
 #include "list.h"
 
 #include <errno.h>
@@ -21,34 +22,38 @@ static size_t end_of_id(const char *line, size_t length)
     return end;
 }
 
-static int read_line(struct key_list *list, struct source *source, const char *line, size_t length, unsigned number)
+static int read_line(struct key_list *list, struct source *source, size_t begin, size_t length)
 {
-    while (length > 0 && is_blank(*line)) {
-        line++;
-        length--;
-    }
-    length = end_of_id(line, length);
+    const char *line = source->buffer + begin;
+    size_t indent = 0;
+    while (indent < length && is_blank(line[indent]))
+        indent++;
+    line += indent;
+    length = end_of_id(line, length - indent);
     if (length == 0)
         return 0;
 
     /* Most likely a table, or prose: taken for a key id it would never match, and nobody would notice. It isn't shown,
      * for it might be a whole Authorization header. */
+    struct place place = source_place(source, begin + indent);
     if (memchr(line, ' ', length) != NULL || memchr(line, '\t', length) != NULL)
-        return source_fail(source, number, EINVAL,
-                           "white space inside a key id; allowed is one key id a line, with # before a comment (a key "
-                           "id with a space can stand in a JWK Set)");
+        return source_fault(source, place,
+                            "white space inside a key id; allowed is one key id a line, with # before a comment (a key "
+                            "id with a space can stand in a JWK Set)");
     const char *fault = key_id_fault(line, length);
     if (fault != NULL)
-        return source_fail(source, number, EINVAL,
-                           "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line",
-                           fault, KEY_TEXT_MAX);
+        return source_fault(source, place,
+                            "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line",
+                            fault, KEY_TEXT_MAX);
 
     char id[KEY_TEXT_MAX + 1];
     memcpy(id, line, length);
     id[length] = '\0';
-    struct key_draft draft = {.line = number};
+    struct key_draft draft = {.place = place};
     key_draft_name_by_id(&draft, id);
-    return key_list_add(list, &draft, source->error);
+    if (source->lint != NULL)
+        key_lint_line(source->lint, source, place, id);
+    return key_list_add(list, &draft, source);
 }
 
 int key_list_read_text(struct key_list *list, struct source *source)
@@ -68,7 +73,7 @@ int key_list_read_text(struct key_list *list, struct source *source)
         } else {
             source->at = (size_t)(newline - source->buffer);
         }
-        int result = read_line(list, source, source->buffer + source->mark, source->at - source->mark, source->line);
+        int result = read_line(list, source, source->mark, source->at - source->mark);
         if (result != 0 || filled == 0)
             return result;
         source_take(source);

@@ -44,7 +44,24 @@ static bool take_offset(const char *at, int *minutes)
     return hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && *at == '\0';
 }
 
+/* Days from 1970-01-01 in the proleptic Gregorian calendar. */
+static int64_t days_since_1970(int year, int month, int day)
+{
+    int64_t days = day - 1;
+    for (int i = 1; i < month; i++)
+        days += days_in_month(year, i);
+    /* Leap days before the year; year 0 is one of them. */
+    int64_t before = year > 0 ? (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 + 1 : 0;
+    return (int64_t)year * 365 + before + days - 719528; /* 1970-01-01, counted from 0000-01-01 */
+}
+
 bool timestamp_is_rfc3339(const char *text)
+{
+    int64_t seconds;
+    return timestamp_read(text, &seconds);
+}
+
+bool timestamp_read(const char *text, int64_t *seconds)
 {
     /* Each is taken only where the one before was there, so that nothing is read past the text's end. */
     const char *at = text;
@@ -68,6 +85,7 @@ bool timestamp_is_rfc3339(const char *text)
     int offset;
     if (!take_offset(at, &offset))
         return false;
+    *seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset) * 60 + second;
     int utc_minute = (hour * 60 + minute - offset + 2 * 24 * 60) % (24 * 60);
     return second < 60 || utc_minute == 23 * 60 + 59; /* a leap second is the last of a UTC day */
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bearertap keys: what is wrong in lists of revoked keys, and what the table makes of them. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bearertap/commands.h>
+#include <bearertap/error.h>
+
+#include "command.h"
+#include "keys_list.h"
+#include "print.h"
+
+static const char help[] =
+    "Usage: bearertap keys lint [OPTIONS] FILE...\n"
+    "       bearertap keys list [OPTIONS] FILE|id:VALUE...\n"
+    "\n"
+    "Looks at lists of revoked keys as `bearertap read -k` takes them: JWK Sets, text files with one key id a line,\n"
+    "PEM certificates and public keys. - is standard input.\n"
+    "\n"
+    "lint says everything that is wrong in the files, one problem a line as compilers do it, FILE:LINE:COLUMN: first:\n"
+    "  error    the list is refused as it is\n"
+    "  warning  it is taken, and most likely does not do what was meant: a name that can never match, a key that is\n"
+    "           there twice (by any spelling, in any of the files), a member that is passed over, a secret\n"
+    "list shows the keys in the order of the files, each with all the names under which it is found, whatever "
+    "spelling\n"
+    "the file has: kid, certificate thumbprints (x5t, x5t#S256), the thumbprint of the public key (jkt, RFC 7638).\n"
+    "\n"
+    "Options:\n"
+    "  -f, --format FORMAT  text: for a person (the default); json: an object a line\n"
+    "      --json           the same as -f json\n"
+    "      --max N          lint: the errors and the warnings that are shown of a file, each (default: 100; 0: all)\n"
+    "      --count          list: the number of keys and names alone\n"
+    "  -q, --quiet          no summary on standard error\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "No token and no private key is ever written.\n"
+    "\n"
+    "Examples:\n"
+    "  bearertap keys lint revoked.json && systemctl reload siem-feed\n"
+    "  bearertap keys list -f json revoked.json | jq -r '.names[] | select(.as == \"x5t\").hex'\n"
+    "  bearertap keys list id:1LTMzakihiRla_8z2BEJVXeWMqo\n"
+    "\n"
+    "Exit status: 0 done (for lint: there may be warnings), 1 failed (for lint: there are errors), 2 wrong usage.\n";
+
+struct keys_options {
+    bool json, count, quiet;
+    size_t max;
+    char *const *arguments;
+    int arguments_count;
+};
+
+static int refuse_usage(const char *what, const char *shown)
+{
+    log_error("%s \"%.40s\"; `bearertap keys --help` says what there is", what, shown);
+    return EXIT_USAGE;
+}
+
+/* ---- lint ---- */
+
+struct lint_output {
+    const struct keys_options *options;
+    const char *path;
+    size_t errors, warnings, hidden_errors, hidden_warnings; /* of this file; hidden: beyond options->max */
+    size_t all_errors, all_warnings;
+};
+
+static void print_problem_text(const struct key_problem *problem)
+{
+    print_text(stdout, problem->source, strlen(problem->source));
+    if (problem->line > 0)
+        printf(":%u", problem->line);
+    if (problem->line > 0 && problem->column > 0)
+        printf(":%u", problem->column);
+    printf(": %s: ", problem->is_error ? "error" : "warning");
+    if (problem->key > 0)
+        printf("key %u: ", problem->key);
+    /* What it shows of a file is escaped already; a path in it may not be. */
+    for (const char *at = problem->text; *at != '\0'; at++)
+        putc((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at, stdout);
+    putc('\n', stdout);
+}
+
+static void print_problem_json(const struct key_problem *problem)
+{
+    fputs("{\"file\":", stdout);
+    print_json_string(stdout, problem->source, strlen(problem->source));
+    if (problem->line > 0)
+        printf(",\"line\":%u", problem->line);
+    if (problem->line > 0 && problem->column > 0)
+        printf(",\"column\":%u", problem->column);
+    printf(",\"severity\":\"%s\"", problem->is_error ? "error" : "warning");
+    if (problem->key > 0)
+        printf(",\"key\":%u", problem->key);
+    if (problem->member != NULL) {
+        fputs(",\"member\":", stdout);
+        print_json_string(stdout, problem->member, strlen(problem->member));
+    }
+    fputs(",\"message\":", stdout);
+    print_json_string(stdout, problem->text, strlen(problem->text));
+    fputs("}\n", stdout);
+}
+
+static void take_problem(void *context, const struct key_problem *problem)
+{
+    struct lint_output *output = context;
+    size_t *count = problem->is_error ? &output->errors : &output->warnings;
+    if (output->options->max > 0 && *count == output->options->max) {
+        ++*(problem->is_error ? &output->hidden_errors : &output->hidden_warnings);
+        return;
+    }
+    ++*count;
+    if (output->options->json)
+        print_problem_json(problem);
+    else
+        print_problem_text(problem);
+}
+
+/* What of a file was not shown: to standard error, so that standard output holds problems alone. */
+static void end_file(struct lint_output *output)
+{
+    if (output->hidden_errors + output->hidden_warnings > 0)
+        log_notice("%s has %zu more errors and %zu more warnings, not shown (--max 0 shows all)", output->path,
+                   output->hidden_errors, output->hidden_warnings);
+    output->all_errors += output->errors + output->hidden_errors;
+    output->all_warnings += output->warnings + output->hidden_warnings;
+    output->errors = output->warnings = output->hidden_errors = output->hidden_warnings = 0;
+}
+
+static int run_lint(const struct keys_options *options)
+{
+    struct lint_output output = {.options = options};
+    struct key_lint *lint;
+    int result = key_lint_create(&lint, take_problem, &output);
+    if (result != 0) {
+        log_error("%s", strerror(-result));
+        return EXIT_FAILED;
+    }
+    for (int i = 0; i < options->arguments_count; i++) {
+        output.path = options->arguments[i];
+        key_lint_file(lint, output.path);
+        end_file(&output);
+    }
+    const struct key_list *list = key_lint_list(lint);
+    if (!options->quiet)
+        log_notice("%zu errors, %zu warnings; %zu keys readable, with %zu names, in %d %s", output.all_errors,
+                   output.all_warnings, key_list_entries(list), key_list_names(list), options->arguments_count,
+                   options->arguments_count == 1 ? "file" : "files");
+    key_lint_destroy(lint);
+    return output.all_errors > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- list ---- */
+
+static int run_list(const struct keys_options *options)
+{
+    struct key_list *list;
+    struct error error = {""};
+    int result = key_list_create(&list);
+    if (result != 0) {
+        log_error("%s", strerror(-result));
+        return EXIT_FAILED;
+    }
+    for (int i = 0; i < options->arguments_count && result == 0; i++) {
+        const char *argument = options->arguments[i];
+        bool is_value = strncmp(argument, "id:", 3) == 0;
+        result = is_value ? key_list_add_value(list, argument + 3, &error) : key_list_add_file(list, argument, &error);
+        if (result != 0)
+            log_error("%s%s", error.text[0] != '\0' ? error.text : strerror(-result),
+                      result == -EINVAL && !is_value ? " (`bearertap keys lint` says all that is wrong in it)" : "");
+    }
+    if (result == 0 && !options->count)
+        keys_print_list(stdout, list, options->json);
+    if (result == 0 && !options->quiet)
+        log_notice("%zu revoked keys, findable by %zu names", key_list_entries(list), key_list_names(list));
+    key_list_destroy(list);
+    return result == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- the command line ---- */
+
+static int set_max(struct keys_options *options, const char *argument)
+{
+    char *end;
+    errno = 0;
+    unsigned long max = strtoul(argument, &end, 10);
+    if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9')
+        return refuse_usage("--max wants a number, not", argument);
+    options->max = max;
+    return EXIT_DONE;
+}
+
+static int parse(int argc, char **argv, struct keys_options *options)
+{
+    enum { OPTION_JSON = 256, OPTION_COUNT, OPTION_MAX };
+    static const struct option longs[] = {
+        {"format", required_argument, NULL, 'f'},   {"json", no_argument, NULL, OPTION_JSON},
+        {"count", no_argument, NULL, OPTION_COUNT}, {"max", required_argument, NULL, OPTION_MAX},
+        {"quiet", no_argument, NULL, 'q'},          {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":f:q", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'f':
+            if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
+                return refuse_usage("the formats are text and json, and not", optarg);
+            options->json = strcmp(optarg, "json") == 0;
+            break;
+        case OPTION_JSON:
+            options->json = true;
+            break;
+        case OPTION_COUNT:
+            options->count = true;
+            break;
+        case OPTION_MAX:
+            if (set_max(options, optarg) != EXIT_DONE)
+                return EXIT_USAGE;
+            break;
+        case 'q':
+            options->quiet = true;
+            break;
+        case ':':
+            return refuse_usage("a value is missing behind option", argv[optind - 1]);
+        default:
+            return refuse_usage("there is no option", argv[optind - 1]);
+        }
+    }
+    options->arguments = argv + optind;
+    options->arguments_count = argc - optind;
+    return EXIT_DONE;
+}
+
+/* A reader that goes away (`| head`) has what it wants; anything else that keeps output from its place is a failure. */
+static int end_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno == EPIPE)
+        return status;
+    log_error("cannot write to standard output: %s", strerror(errno));
+    return EXIT_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct keys_options *options);
+    } actions[] = {{"lint", run_lint}, {"list", run_list}};
+    struct keys_options options = {.max = 100};
+
+    if (argc < 2) {
+        log_error("`keys` needs to know what to do: lint or list; `bearertap keys --help` says more");
+        return EXIT_USAGE;
+    }
+    size_t action = 0;
+    while (action < 2 && strcmp(argv[1], actions[action].name) != 0)
+        action++;
+    if (action == 2)
+        return refuse_usage("`keys` can lint and list, and not", argv[1]);
+    int status = parse(argc - 1, argv + 1, &options);
+    if (status != EXIT_DONE)
+        return status;
+    if (options.arguments_count == 0) {
+        log_error("no key list given; `bearertap keys --help` says more");
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < options.arguments_count; i++)
+        if (argument_looks_like_token(options.arguments[i])) {
+            log_error("one of the files looks like a token, not like a key list; `bearertap keys --help` says more");
+            return EXIT_USAGE;
+        }
+    return end_output(actions[action].run(&options));
+}
+
+const struct command keys_command = {
+    .name = "keys",
+    .summary = "says what is wrong in lists of revoked keys, shows what they name",
+    .help = help,
+    .run = run,
+};

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A key list of any kind, told from its content, read from a file and from a pipe in small pieces. What is accepted has
+ * entries and can be found in the table, by jansson's reading of the list too; what is refused adds nothing and says
+ * why in one clean line.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include <bearertap/keys.h>
+
+#include "support.h"
+
+#define LIST_MAX 20000
+
+static bool can_find(const struct key_table *table, const char *text, size_t length)
+{
+    const struct key_entry *entries[4];
+    bool narrowed[4];
+    unsigned count = key_table_find(table, KEY_NAME_TEXT, (const uint8_t *)text, length, entries, narrowed, 4);
+    REQUIRE(count <= 4);
+    for (unsigned i = 0; i < count; i++)
+        REQUIRE(entries[i]->id != NULL && (!narrowed[i] || entries[i]->issuer != NULL));
+    return count > 0;
+}
+
+/* Is there a kid in the list, as jansson reads it, that the table does not know? */
+static void check_kids(const struct key_table *table, const uint8_t *text, size_t length)
+{
+    json_t *list = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, NULL);
+    json_t *keys = json_object_get(list, "keys"), *key;
+    if (keys == NULL)
+        keys = list;
+    const json_t *kid = json_object_get(keys, "kid");
+    if (json_is_string(kid))
+        REQUIRE(can_find(table, json_string_value(kid), json_string_length(kid)));
+    size_t i;
+    json_array_foreach(keys, i, key)
+    {
+        kid = json_object_get(key, "kid");
+        if (json_is_string(kid))
+            REQUIRE(can_find(table, json_string_value(kid), json_string_length(kid)));
+    }
+    json_decref(list);
+}
+
+static void check_message(const struct error *error)
+{
+    size_t length = strnlen(error->text, ERROR_TEXT_MAX);
+    REQUIRE(length > 0 && length < ERROR_TEXT_MAX);
+    for (size_t i = 0; i < length; i++)
+        REQUIRE((uint8_t)error->text[i] >= 0x20 && error->text[i] != 0x7f);
+}
+
+static struct key_table *check_table(const struct key_list *list)
+{
+    struct error error = {""};
+    struct key_table *table;
+    REQUIRE(key_list_table_bytes(list) > 0 && key_list_names(list) > 0);
+    REQUIRE(key_table_create(list, 1, &table, &error) == 0);
+    REQUIRE(!key_table_is_empty(table));
+    key_table_reader_online(table, 0);
+    return table;
+}
+
+static int add_file(struct key_list **list, int fd, struct error *error)
+{
+    REQUIRE(key_list_create(list) == 0);
+    int result = key_list_add_file(*list, fuzz_path(fd), error);
+    close(fd);
+    if (result == 0) {
+        REQUIRE(key_list_entries(*list) > 0);
+    } else {
+        REQUIRE(result < 0 && key_list_entries(*list) == 0 && key_list_names(*list) == 0);
+        check_message(error);
+    }
+    return result;
+}
+
+/* The first byte is the size of the pieces in which the pipe gives the rest. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1 || size > LIST_MAX)
+        return 0;
+    struct error error = {""};
+    struct key_list *list, *piped;
+    const uint8_t *text = data + 1;
+    size_t length = size - 1;
+    int result = add_file(&list, fuzz_file(text, length), &error);
+    int piped_result = add_file(&piped, fuzz_pipe(text, length, (size_t)data[0] + 1), &error);
+    REQUIRE(result == piped_result && key_list_entries(list) == key_list_entries(piped));
+    REQUIRE(key_list_names(list) == key_list_names(piped));
+    if (result == 0) {
+        struct key_table *table = check_table(list);
+        check_kids(table, text, length);
+        key_table_destroy(table);
+    }
+    key_list_destroy(list);
+    key_list_destroy(piped);
+
+    uint8_t *value = malloc(length + 1);
+    memcpy(value, text, length);
+    value[length] = '\0';
+    REQUIRE(key_list_create(&list) == 0);
+    if (key_list_add_value(list, (const char *)value, &error) == 0) {
+        struct key_table *table = check_table(list);
+        REQUIRE(key_list_entries(list) == 1 && can_find(table, (const char *)value, strlen((const char *)value)));
+        key_table_destroy(table);
+    } else {
+        check_message(&error);
+        REQUIRE(key_list_entries(list) == 0);
+    }
+    key_list_destroy(list);
+    free(value);
+    return 0;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    fuzz_start_eal(128);
+    return 0;
+}

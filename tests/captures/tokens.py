@@ -54,6 +54,14 @@ def certificate_of(key):
     return certificate.public_bytes(Encoding.DER)
 
 
+class Keys(dict):
+    """Keys by name, each made when it is first asked for."""
+
+    def __missing__(self, kid):
+        self[kid] = jwk.JWK.generate(**Minter.KEYS[kid][0])
+        return self[kid]
+
+
 class Minter:
     """Keys by name, and tokens made with them."""
 
@@ -81,9 +89,13 @@ class Minter:
     }
 
     def __init__(self):
-        self.keys = {kid: jwk.JWK.generate(**parameters) for kid, (parameters, _, _) in self.KEYS.items()}
-        self.certificates = {kid: certificate_of(self.keys[kid]) for kid in self.keys if kid.startswith("thumbprint-x5")}
+        self.keys, self.made_certificates = Keys(), {}
         self.serial = 0
+
+    def certificate(self, kid):
+        if kid not in self.made_certificates:
+            self.made_certificates[kid] = certificate_of(self.keys[kid])
+        return self.made_certificates[kid]
 
     def claims(self, issuer):
         self.serial += 1
@@ -118,7 +130,7 @@ class Minter:
     def named_by(self, how):
         """A token whose revoked key is named by a thumbprint: x5t, x5t#S256, x5c or jwk."""
         kid = {"x5t": "thumbprint-x5t", "x5t#S256": "thumbprint-x5t-s256", "x5c": "thumbprint-x5c", "jwk": "thumbprint-jwk"}[how]
-        der = self.certificates.get(kid)
+        der = None if how == "jwk" else self.certificate(kid)
         value = {
             "x5t": lambda: base64url(hashlib.sha1(der).digest()),
             "x5t#S256": lambda: base64url(hashlib.sha256(der).digest()),
@@ -143,7 +155,7 @@ class Minter:
             members.pop("kid", None)
             return {"kid": kid, **members} if keep_kid else members
 
-        der = self.certificates
+        der = {kid: self.certificate(kid) for kid in self.KEYS if kid.startswith("thumbprint-x5")}
         return {
             "keys": [
                 {**public("rsa-2021-stolen"), "revoked_at": "2023-06-16T00:00:00Z", "reason": "stolen", "severity": "critical"},

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What to break: each is one mistake that somebody could make, and that some test must notice.
+
+`old` must stand exactly once in `file`, and is replaced by `new`. Where the code has moved, mend the text here: `run
+--check`, which scripts/test calls, says which. A mutation that nothing notices wants a test, not a softer mutation.
+"""
+import collections
+
+Mutation = collections.namedtuple("Mutation", "name what file old new asks")
+MUTATIONS = []
+
+
+def mutation(name, what, file, old, new, asks=None):
+    """`asks`: the module whose unit tests are asked first, where it is not the file's own."""
+    MUTATIONS.append(Mutation(name, what, file, old, new, asks))
+
+
+# Frames.
+
+mutation("ipv6-extension-missed", "IPv6 destination options are taken for a transport protocol",
+         "app/packet/frame.c",
+         "kind == 51 || kind == 60 || kind == 135", "kind == 51 || kind == 135")
+mutation("ipv6-ah-length", "the authentication header's length is counted in eights like all others",
+         "app/packet/frame.c",
+         "length = 8 + (uint32_t)header[1] * 4;", "length = 8 + (uint32_t)header[1] * 8;")
+mutation("snap-length-lost", "what the snap length cut off is not noticed",
+         "app/packet/frame.c",
+         "segment->payload_cut = on_wire - segment->payload_length;", "segment->payload_cut = 0;")
+mutation("padding-is-payload", "Ethernet's padding behind an IPv4 packet is taken for payload",
+         "app/packet/frame.c",
+         "cursor->end = cursor->offset + total_length;", "")
+mutation("vlan-id-keeps-priority", "the priority bits of a VLAN tag become part of the network's number",
+         "app/packet/frame.c",
+         "read_16(tag) & 0x0fff", "read_16(tag)")
+mutation("wrong-outcome-booked", "a fragment is booked as a bad length",
+         "app/packet/frame.c",
+         "if (read_16(header + 6) & 0x3fff) /* more fragments, or an offset: RFC 791 section 3.1 */\n"
+         "        return OUTCOME_IP_FRAGMENT;",
+         "if (read_16(header + 6) & 0x3fff)\n        return OUTCOME_BAD_IP_LENGTH;")
+mutation("hash-follows-direction", "the two directions of a connection have different hashes",
+         "app/packet/packet.c",
+         "endpoints->source_port : endpoints->destination_port;\n    uint16_t vlan",
+         "endpoints->source_port : endpoints->source_port;\n    uint16_t vlan")
+
+# Captures.
+
+mutation("timestamp-resolution", "a pcap's nanoseconds are read as microseconds",
+         "app/capture/pcap.c",
+         "magic == PCAP_MAGIC_NANOSECONDS ? 1 : 1000", "1000")
+mutation("pcapng-offset-lost", "an interface's time offset is ignored",
+         "app/capture/pcapng.c",
+         "interface->offset_s = (int64_t)read_64(bytes, swapped);", "")
+
+# Flows.
+
+mutation("established-evicted", "an active connection may be evicted for a new one",
+         "app/flow/flow.c",
+         "order[i].list == FLOW_ESTABLISHED ? table->options.idle_timeout_ms / 10 : 0;", "0;")
+mutation("flow-of-the-burst-evicted", "a flow that an earlier packet of the burst uses is evicted for a later one",
+         "app/flow/flow.c",
+         "if (table->burst->flows[i] == flow)\n            return true;",
+         "if (table->burst->flows[i] == flow)\n            return false;")
+mutation("direction-swapped", "a flow found in the index has its two directions swapped",
+         "app/flow/flow.c",
+         "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return d;",
+         "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return 1 - d;")
+mutation("extra-leaked", "a connection that ends keeps what its directions held in the pool of extras",
+         "app/flow/flow.c",
+         "table->extras[direction->extra - 1].owner = table->free_extra;\n"
+         "    table->free_extra = direction->extra;\n", "")
+
+# Streams.
+
+mutation("sequence-off-by-one", "a segment that begins one byte early is taken for one in order",
+         "app/stream/stream.c",
+         "if (ahead < 0) {\n        uint32_t behind", "if (ahead < -1) {\n        uint32_t behind")
+mutation("sequence-wrap-missed", "sequence numbers are compared as numbers, not on a circle",
+         "app/stream/held.h",
+         "return (int32_t)(a - b);",
+         "int64_t away = (int64_t)a - (int64_t)b;\n"
+         "    return away > INT32_MAX ? INT32_MAX : away < INT32_MIN ? INT32_MIN : (int32_t)away;")
+mutation("gap-dropped", "a hole that is given up leaves no mark: what lies on its two sides is joined",
+         "app/stream/stream.c",
+         "of->flags |= DIRECTION_AFTER_GAP;\n    (*count_event", "(*count_event")
+mutation("last-copy-counts", "a differing copy of held bytes is not noticed",
+         "app/stream/held.c",
+         "result.conflict = true;", "result.conflict = false;")
+mutation("held-bytes-not-wiped", "held bytes are given to the pool before they are copied out",
+         "app/stream/held.c",
+         "memcpy(out + copied, here->data, used);\n        copied += used;\n        memset(here->data, 0, used);",
+         "memset(here->data, 0, used);\n        memcpy(out + copied, here->data, used);\n        copied += used;")
+mutation("reset-believed", "any reset ends a connection, whatever number it bears",
+         "app/stream/control.c",
+         "segment->sequence != of->next_sequence &&", "segment->sequence == of->next_sequence + 77 &&")
+mutation("window-forgotten", "bytes far beyond the receiver's window are held",
+         "app/stream/control.c",
+         "sequence_distance(sequence, base) <= (int32_t)window_bytes(of);", "true;")
+mutation("byte-booked-twice", "a retransmitted byte is booked as scanned too: the law of bytes is broken",
+         "app/stream/stream.c",
+         "    *count_bytes(stream, BYTES_RETRANSMITTED) += result.duplicate;",
+         "    *count_bytes(stream, BYTES_RETRANSMITTED) += result.duplicate;\n"
+         "    *count_bytes(stream, BYTES_SCANNED) += result.duplicate;")
+
+# Requests.
+
+mutation("context-from-the-body", "a line of a body is read as a header of the request",
+         "app/http/request.c",
+         """        if (whole && empty) {
+            request->head_complete = true;
+            break;
+        }
+""",
+         """        if (whole && empty) {
+            request->head_complete = true;
+            continue;
+        }
+""")
+mutation("host-of-the-last-header", "of two Host headers the last is shown",
+         "app/http/request.c",
+         """        if (request->host.bytes == NULL)
+            request->host = value;""",
+         "        request->host = value;")
+mutation("query-shown", "the path keeps its query, which may hold a token",
+         "app/http/request.c",
+         "rest.bytes[length] != '?' && rest.bytes[length] != '#')\n        length++;\n    place->path",
+         "rest.bytes[length] != '#')\n        length++;\n    place->path")
+mutation("kept-chunk-leaked", "kept client bytes that are let go of do not come back to the pool",
+         "app/http/kept.c",
+         "    http->next_free[link - 1] = http->free_chunk;\n    http->free_chunk = link;\n",
+         "    (void)http->free_chunk;\n")
+
+# Tokens in the bytes.
+
+mutation("capture-cancelled", "a later start cancels the captures that run",
+         "app/scan/captures.c",
+         "bool announced = row->syntax != SYNTAX_BARE;\n    make_room",
+         "bool announced = row->syntax != SYNTAX_BARE;\n    captures_cut(scan, scan->run->time_ns);\n    make_room")
+mutation("chunk-leaked", "the chunks of a capture that is dropped are not given back",
+         "app/scan/captures.c",
+         "    chunk_give_back(scan->options.chunks, capture->token.chain);\n    capture->token.chain = NULL;\n"
+         "    capture->last_chunk = NULL;\n    capture->state = CAPTURE_OVER;\n}\n\n/* Hands",
+         "    capture->token.chain = NULL;\n"
+         "    capture->last_chunk = NULL;\n    capture->state = CAPTURE_OVER;\n}\n\n/* Hands")
+mutation("database-swapped", "each direction is scanned for what the other one writes",
+         "app/scan/scan.c",
+         "server ? scan->options.databases->server : scan->options.databases->client",
+         "server ? scan->options.databases->client : scan->options.databases->server")
+mutation("capture-over-a-gap", "a capture goes on over a gap, as if nothing were missing",
+         "app/scan/scan.c",
+         "        captures_cut(scan, run->time_ns);\n        if (extra != NULL)\n"
+         "            extra->tail_length = 0;\n", "")
+mutation("prefix-lost-at-a-cut", "a token whose first bytes are the last of a segment is not found",
+         "app/scan/scan.c",
+         "extra->tail_length = prefix ? (uint8_t)length : 0;", "extra->tail_length = 0;")
+mutation("percent-not-undone", "a dot written %2e does not end the header",
+         "app/scan/captures.c",
+         "byte == '\\\\' : byte == '%' && capture->syntax != SYNTAX_CREDENTIALS;", "byte == '\\\\' : false;")
+mutation("prefix-unknown", "a header that begins with a line feed is not looked for",
+         "app/scan/placements.c",
+         '{"Cns", false, true, false, SYNTAX_BARE, PLACEMENT_OTHER, false, 3},',
+         '{"Cnt", false, true, false, SYNTAX_BARE, PLACEMENT_OTHER, false, 3},')
+mutation("cookie-is-a-header", "cookies are not told from other headers",
+         "app/scan/locate.c",
+         '        {"cookie", PLACEMENT_COOKIE},\n', "")
+
+# What a token says.
+
+mutation("base64-value", "the character 'z' has the value of 'y'",
+         "app/token/base64url.c",
+         "48, 49, 50, 51, XX,", "48, 49, 50, 50, XX,")
+mutation("base64-tail", "of a last group of three characters one byte is read, not two",
+         "app/token/base64url.c",
+         "decoder.group << (6 * (4 - decoder.sextets)), decoder.sextets - 1",
+         "decoder.group << (6 * (4 - decoder.sextets)), 1")
+mutation("duplicate-member-hidden", "of several kids only the first is looked at",
+         "app/token/jose.c",
+         "        if (read_reference(iterator, word, &member, reference))\n            return true;\n    }\n    while",
+         "        return read_reference(iterator, word, &member, reference);\n    }\n    while")
+mutation("x5t-not-looked-up", "an x5t is not taken for a key's name",
+         "app/token/jose.c",
+         "    case HEADER_X5T:\n        return read_x5t(iterator, member, KEY_REFERENCE_X5T, reference);\n", "")
+mutation("escape-in-a-name", "a member's name is compared without undoing its escapes",
+         "app/token/jose.c",
+         "memchr(member->name, '\\\\', member->name_length) == NULL", "true")
+mutation("date-times-ten", "dates are read with one digit too many",
+         "app/token/fields.c",
+         "ptrdiff_t places = (ptrdiff_t)whole + exponent;", "ptrdiff_t places = (ptrdiff_t)whole + exponent + 1;")
+
+# Keys and verdicts.
+
+mutation("hex-kid-not-normalised", "a kid is compared as text only, never as the thumbprint that it spells",
+         "app/verdict/names.h",
+         "    if (length == 0)\n        return 1;\n    names[1]",
+         "    if (length != 12345)\n        return 1;\n    names[1]")
+mutation("thumbprint-order", "the members of an RFC 7638 thumbprint are in another order",
+         "app/token/thumbprint.c",
+         "for (int word = 0; word < JWK_WORDS; word++) {\n        if ((type",
+         "for (int word = JWK_WORDS - 1; word >= 0; word--) {\n        if ((type")
+mutation("issuer-does-not-narrow", "a plain kid counts for tokens of other issuers than its entry's",
+         "app/verdict/verdict.c",
+         "if (!narrowed[k] || issuer != ISSUER_OTHER)", "if (issuer != (enum issuer_relation)77)")
+mutation("stale-memory", "what was learnt of a header outlives a change of the key table",
+         "app/verdict/memory.c",
+         "    memset(memory->sets, 0, sizeof(memory->sets));\n    memory->previous_length = 0;\n", "")
+mutation("memory-by-half-a-digest", "remembered headers are told apart by too few bits",
+         "app/verdict/memory.c",
+         "if (found.digest_high != digest.high || found.digest_low != (uint32_t)(digest.low >> 32) || "
+         "found.flags == 0)",
+         "if ((found.digest_high ^ digest.high) % 4 != 0 || found.flags == 0)")
+
+# Alerts.
+
+mutation("fold-count-lost", "the sightings of a fold that leaves at the end of its connection are not told",
+         "app/alert/fold.c",
+         "    if (fold->counted > 0)\n        leave(folds, fold);\n    LIST_REMOVE",
+         "    if (fold->counted > 0)\n        window_remove(&folds->open[fold->key.worker], &fold->window);\n"
+         "    LIST_REMOVE")
+mutation("fold-window-off", "a window closes one nanosecond late",
+         "app/alert/fold.c",
+         "time_ns - fold->window.start_ns >= length_ns", "time_ns - fold->window.start_ns > length_ns")
+mutation("fold-ignores-placement", "the same token in a cookie and in a header is folded into one",
+         "app/alert/alert.c",
+         "        .placement = record->placement,\n", "")
+mutation("community-id-order", "the Community ID does not put the smaller end first",
+         "app/alert/community_id.c",
+         "order < 0 || (order == 0", "order > 0 || (order == 0")
+mutation("event-id-forgets-time", "a connection's first packet's time is no part of the event's id",
+         "app/alert/digest.c",
+         "    add_number(&material, flow->first_time_ns, 8);\n", "")
+mutation("token-in-the-alert", "a token in a path is written into the alert",
+         "app/alert/wire_text.c",
+         "if (hidden > 0 || (in_run && at == token_at)) {", "if (hidden > 12345 || (in_run && at == 12345)) {")
+mutation("severity-of-the-first", "an alert has the severity of its first entry, not of the gravest",
+         "app/alert/describe.c",
+         "if (severity > alert->severity)", "if (i == 0)")
+mutation("update-starts-late", "an update does not tell when the first of its sightings was",
+         "app/alert/fold.c",
+         "alert->start_ns = fold->first_ns;", "alert->start_ns = fold->last_ns;")
+
+# Workers, threads and what is between them.
+
+mutation("law-broken", "a packet that is not TCP is received, but in no outcome",
+         "app/worker/worker.c",
+         "        live->outcomes[burst->outcomes[i]]++;\n",
+         "        if (burst->outcomes[i] != OUTCOME_NOT_TCP)\n            live->outcomes[burst->outcomes[i]]++;\n")
+mutation("counters-unsynchronised", "counters are copied out without the sequence lock",
+         "app/base/counters.c",
+         "if ((before & 1) == 0 && before == __atomic_load_n(&counters->sequence, __ATOMIC_RELAXED))",
+         "if (before != 12345)", asks="base")
+mutation("wake-up-lost", "a sleeper is not woken when it lies down at that moment",
+         "app/base/waiter.c",
+         "    __atomic_add_fetch(&waiter->ticket, 1, __ATOMIC_SEQ_CST);\n", "")
+mutation("chunk-not-wiped", "a chunk goes back to the pool with the token's bytes in it",
+         "app/base/chunk.c",
+         "        memset(chain->data, 0, chain->length);\n", "", asks="scan")
+mutation("record-without-its-token", "the chunks of a record are not given back when it was written",
+         "app/worker/pipeline.c",
+         "            chunk_give_back(pipeline->outboxes.chunks, records[j]);\n",
+         "            if (records[j]->next == NULL)\n"
+         "                chunk_give_back(pipeline->outboxes.chunks, records[j]);\n")
+mutation("rest-left-in-the-stream", "what is held when the capture ends is not inspected",
+         "app/worker/worker.c",
+         "    stream_finish(worker->stream, flow);\n    inspect_runs(worker);\n", "")
+mutation("spread-by-direction", "packets are spread over the workers without regard to their connection",
+         "app/spread/spread.c",
+         "unsigned worker = (unsigned)((burst->hashes[i] >> 32) * spread->workers >> 32);",
+         "unsigned worker = i % spread->workers;")
+mutation("exit-status", "--fail-on-alert does not change the exit status",
+         "app/commands/read.c",
+         "options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : EXIT_DONE", "EXIT_DONE")
+mutation("unfinished-lines", "lines still in the buffer at the end are not written",
+         "app/alert/alert.c",
+         "    folds_end(alerts->folds);\n    return alerts_flush(alerts, error);",
+         "    folds_end(alerts->folds);\n    return 0;")

@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 TESTS = []  # (name, function), in the order in which they stand in the files
@@ -21,10 +22,11 @@ OUTPUTS = []  # everything that bearertap wrote: (what was run, bytes)
 
 LONG = os.environ.get("BEARERTAP_LONG") == "1"
 SOURCE = None  # the source folder
+BUILD = None  # the build folder that the program came from
 BINARY = None  # bearertap: a copy that anybody may run
 SCRATCH = None  # a folder of this run, which anybody may read; goes away at the end
 SANITIZED = False
-TIMEOUT_S = 60
+TIMEOUT_S = int(os.environ.get("BEARERTAP_TIMEOUT_S", "60"))
 CAPTURE_NAMES = []
 
 
@@ -44,15 +46,17 @@ def can_make_namespaces():
 
 def set_up(binary, source):
     """Copies what is tested to where `nobody` may read it, too: the source may lie in a private folder."""
-    global SOURCE, BINARY, SCRATCH, SANITIZED
+    global SOURCE, BUILD, BINARY, SCRATCH, SANITIZED
     SOURCE = os.path.abspath(source)
+    BUILD = os.path.dirname(os.path.dirname(os.path.abspath(binary)))
     SCRATCH = tempfile.mkdtemp(prefix="bearertap-test-")
     os.chmod(SCRATCH, 0o755)
     BINARY = os.path.join(SCRATCH, "bearertap")
     shutil.copy(binary, BINARY)
     os.chmod(BINARY, 0o755)
     with open(BINARY, "rb") as file:
-        SANITIZED = b"__asan_init" in file.read()
+        program = file.read()
+        SANITIZED = b"__asan_init" in program or b"__tsan_init" in program
     for path in glob.glob(f"{SOURCE}/tests/captures/*.pcap*") + glob.glob(f"{SOURCE}/tests/captures/*.json"):
         shutil.copy(path, SCRATCH)
         os.chmod(os.path.join(SCRATCH, os.path.basename(path)), 0o644)
@@ -80,7 +84,8 @@ class Run:
 
     def __init__(self, arguments, status, stdout, stderr):
         self.arguments, self.status, self.stdout, self.stderr = arguments, status, stdout, stderr
-        OUTPUTS.append((" ".join(arguments), stdout + stderr))
+        assert status != 0 or stdout[-1:] in (b"", b"\n"), f"the last line has no end: {self}"
+        OUTPUTS.append((" ".join(arguments), stderr + stdout))  # in this order: what is killed may leave half a line
 
     @property
     def errors(self):
@@ -131,6 +136,22 @@ def finish(process):
     return Run(process.arguments_given, process.returncode, stdout or b"", stderr or b"")
 
 
+def line_before_the_end(process):
+    """The first line of a run whose input stays open, and then its end; the line must come before that."""
+    lines = []
+    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)
+    reader.start()
+    reader.join(timeout=20)
+    came = bool(lines) and process.poll() is None
+    process.stdin.close()
+    process.stdin = None
+    reader.join()
+    run = finish(process)
+    assert came and lines[0], f"no line before the end of input: {run}"
+    OUTPUTS.append(("first line", lines[0]))
+    return json.loads(lines[0])
+
+
 def wait_until(what, is_so, seconds=10):
     end = time.monotonic() + seconds
     while not is_so():
@@ -142,11 +163,14 @@ def keys():
     return ["-k", scratch("revoked.jwks.json")]
 
 
-@functools.lru_cache(maxsize=None)
 def tokens_of(name, workers=None):
     """All sightings of a capture, clean ones too; the same run serves many tests."""
-    workers = [] if workers is None else ["-w", str(workers)]
-    return bearertap("read", "-f", "ecs", "--tokens", *keys(), *workers, scratch(name))
+    return _tokens_of(name, workers or len(os.sched_getaffinity(0)))  # as many as there are without being told
+
+
+@functools.lru_cache(maxsize=None)
+def _tokens_of(name, workers):
+    return bearertap("read", "-f", "ecs", "--tokens", *keys(), "-w", str(workers), scratch(name))
 
 
 @functools.lru_cache(maxsize=None)

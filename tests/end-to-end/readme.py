@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the README shows is what happens: its commands are run as they stand there, and print what stands below them."""
+import fcntl
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -139,16 +141,22 @@ def every_option_in_the_readme_is_one_that_help_names():
 @test
 def a_second_interruption_ends_it_at_once():
     """The first one waits for alerts that nobody takes: the reader of the pipe sleeps."""
-    files = [scratch("placements.pcap")] * 40
-    process = start("read", "-q", "-f", "ecs", "--tokens", *keys(), *files, stdin=subprocess.DEVNULL)
-    process.stdout.read(1)  # it writes, and goes on until the pipe is full
+    readers_end, writers_end = os.pipe()
+    fcntl.fcntl(writers_end, fcntl.F_SETPIPE_SZ, 4096)  # a few lines
+    process = start("read", "-q", "-f", "ecs", *keys(), scratch("placements.pcap"), stdin=subprocess.DEVNULL,
+                    stdout=writers_end)
+    try:
+        wait_until("a full pipe", lambda: not select.select([], [writers_end], [], 0)[1], seconds=harness.TIMEOUT_S)
 
-    def ended_by_one_more():
-        process.send_signal(signal.SIGINT)
-        return process.poll() is not None
+        def ended_by_one_more():
+            process.send_signal(signal.SIGINT)
+            return process.poll() is not None
 
-    wait_until("its end, while alerts are waiting", ended_by_one_more)
-    run = finish(process)
+        wait_until("its end, while alerts are waiting", ended_by_one_more)
+        run = finish(process)
+    finally:
+        os.close(readers_end)
+        os.close(writers_end)
     assert run.status == 1 and "second time" in run.errors, run
 
 

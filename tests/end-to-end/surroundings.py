@@ -2,6 +2,7 @@
 """As an ordinary user, several at once, leaving nothing behind."""
 import glob
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -49,6 +50,16 @@ def root_leaves_no_runtime_folder_behind():
     command = ["unshare", "--mount", "sh", "-c", script, "sh", harness.BINARY, "read", "-q", *keys(), scratch("storm-0558.pcap")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=harness.TIMEOUT_S)
     assert done.returncode == 0 and not done.stdout, f"left behind: {done.stdout}{done.stderr}"
+
+
+@test
+def where_no_thread_is_to_be_had_it_says_so():
+    """Not root, whom the limit does not bind."""
+    options = as_nobody()
+    limit = ["prlimit", "--nproc=1", harness.BINARY, "read", *keys(), scratch("storm-0558.pcap")]
+    done = subprocess.run(limit, capture_output=True, text=True, timeout=harness.TIMEOUT_S, **options)
+    assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
+    assert re.search(r"cannot start \d+ threads, only 0: .*`ulimit -u`", done.stderr), done.stderr
 
 
 @test

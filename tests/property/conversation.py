@@ -18,10 +18,14 @@ ALGORITHMS = ["RS256", "ES256", "PS512", "EdDSA", "HS256"]
 WORDS = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore".split()
 
 # What a line of the program says, and what is expected of it. None: not there.
-Line = collections.namedtuple("Line", "kind from_server placement sha256 kid alg method domain path user_agent truncated "
-                                      "sightings")
 Request = collections.namedtuple("Request", "method domain path user_agent")
 NO_REQUEST = Request(None, None, None, None)
+
+
+class Line(collections.namedtuple("Line", "kind from_server placement sha256 kid alg method domain path user_agent "
+                                          "truncated sightings")):
+    def request(self):
+        return Request(self.method, self.domain, self.path, self.user_agent)
 
 
 class Token:
@@ -153,7 +157,7 @@ class Conversation:
         self.seen = []  # tokens, some of which come again
         self.end = chance.choices(["fin", "reset", "silence"], [8, 1, 1])[0]
         requests = [self.make_request() for _ in range(chance.choice([1, 1, 2, 2, 3, 4]))]
-        answers = [self.make_answer() for _ in requests]
+        answers = [self.make_answer(is_last=number == len(requests) - 1) for number in range(len(requests))]
         if chance.random() < 0.04:
             requests.append(self.make_cut_request())
             answers.append(b"")
@@ -165,7 +169,8 @@ class Conversation:
         self.length = sum(len(data) for _, data in self.turns)
 
     def expect(self, token, placement, request, from_server=False, truncated=False):
-        """Repeats of a finding come as one line that says how many they were, with the request of the first."""
+        """Repeats of a finding come as one line that says how many they were, with the request of the first where all
+        of them stood in such a request."""
         line = Line("alert" if token.revoked else "event", from_server, placement,
                     None if truncated else token.sha256, token.kid, token.alg, *request, True if truncated else None,
                     1 if token.revoked else None)
@@ -176,11 +181,15 @@ class Conversation:
         same = [number for number, other in enumerate(self.lines) if other[:4] == identity]
         if not same:
             self.lines.append(line)
-        elif len(same) == 1:
-            self.lines.append(self.lines[same[0]])
+            return
+        if self.lines[same[0]].request() != line.request():
+            line = line._replace(**NO_REQUEST._asdict())
+        if len(same) == 1:
+            self.lines.append(line)
         else:
             again = self.lines[same[1]]
-            self.lines[same[1]] = again._replace(sightings=again.sightings + 1)
+            known = again if line.request() == again.request() else again._replace(**NO_REQUEST._asdict())
+            self.lines[same[1]] = known._replace(sightings=again.sightings + 1)
 
     def pick_token(self, most=6000):
         if self.seen and self.chance.random() < 0.25:
@@ -265,7 +274,7 @@ class Conversation:
         self.expect(token, "authorization", Request("GET", "cut.example.test", "/cut", None), truncated=True)
         return lines + token.text[:keep]
 
-    def make_answer(self):
+    def make_answer(self, is_last):
         chance = self.chance
         kind = chance.choice(["json", "text", "empty", "empty", "plain"])
         if kind == "empty":
@@ -276,7 +285,9 @@ class Conversation:
             token = self.pick_token()
             self.expect(token, "json-body" if kind == "json" else "other", NO_REQUEST, from_server=True)
             before = b'{"token_type":"Bearer","access_token":' + chance.choice([b'"', b' "']) if kind == "json" else b"t="
-            body = before + token.text + (b'","expires_in":3599}' if kind == "json" else b"\n")
+            # Where another answer follows, a raw token needs no delimiter.
+            after = b'","expires_in":3599}' if kind == "json" else b"\n" if is_last else chance.choice([b"\n", b""])
+            body = before + token.text + after
             if chance.random() < 0.1:
                 body = padding(chance, chance.randrange(40000)) + b"\n" + body
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

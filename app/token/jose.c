@@ -116,18 +116,18 @@ bool jose_summarize(const uint8_t *header, size_t length, struct jose_summary *s
 }
 
 /* The words that name a key stand together, from HEADER_KID on. */
-enum { LAST_WORDS = HEADER_OTHER - HEADER_KID };
-_Static_assert(sizeof(((struct jose_references *)0)->lasts) / sizeof(struct json_member) == LAST_WORDS, "one of each");
+_Static_assert(HEADER_OTHER - HEADER_KID == JOSE_KEY_WORDS, "one of each");
 
 void jose_references_begin(struct jose_references *iterator, const uint8_t *header, size_t length)
 {
     json_scan_begin(&iterator->scanner, header, length);
     iterator->x5c_sha256_pending = false; /* the buffers are written before they are read */
     iterator->left_out = false;
-    iterator->members = 0;
     iterator->lasts_read = 0;
-    for (int i = 0; i < LAST_WORDS; i++)
+    for (int i = 0; i < JOSE_KEY_WORDS; i++) {
+        iterator->members[i] = 0;
         iterator->lasts[i].name = NULL;
+    }
 }
 
 static bool yield(struct key_reference *reference, enum key_reference_kind kind, const uint8_t *bytes, size_t length)
@@ -219,17 +219,17 @@ bool jose_references_next(struct jose_references *iterator, struct key_reference
         enum header_word word = header_word(&member);
         if (word < HEADER_KID || word == HEADER_OTHER)
             continue;
-        if (iterator->members == JOSE_REFERENCES_MAX) {
-            struct json_member *last = &iterator->lasts[word - HEADER_KID];
-            iterator->left_out |= last->name != NULL;
-            *last = member;
+        unsigned key_word = word - HEADER_KID;
+        if (iterator->members[key_word] == JOSE_REFERENCES_MAX) {
+            iterator->left_out |= iterator->lasts[key_word].name != NULL;
+            iterator->lasts[key_word] = member;
             continue;
         }
-        iterator->members++;
+        iterator->members[key_word]++;
         if (read_reference(iterator, word, &member, reference))
             return true;
     }
-    while (iterator->lasts_read < LAST_WORDS) {
+    while (iterator->lasts_read < JOSE_KEY_WORDS) {
         enum header_word word = (enum header_word)(HEADER_KID + iterator->lasts_read++);
         const struct json_member *last = &iterator->lasts[word - HEADER_KID];
         if (last->name != NULL && read_reference(iterator, word, last, reference))

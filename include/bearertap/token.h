@@ -11,8 +11,8 @@
  *
  * Everything here works on byte buffers that came off the wire: bounded, linear in the input, no allocation, no state
  * that outlives a call, so that a worker, the alert side and a fuzzer can all call it from any thread. The scanner is
- * our own because a general JSON parser rejects or hides what real validators accept: duplicates (all of them are
- * yielded here), 20-digit integers, lone surrogates, a non-ASCII first member.
+ * our own because a general JSON parser rejects or hides what real validators accept: duplicates (the first and the
+ * last are always yielded), 20-digit integers, lone surrogates, a non-ASCII first member.
  */
 
 #define TOKEN_MAX            (64 * 1024) /* a whole token in compact form; longer ones are truncated */
@@ -100,15 +100,17 @@ struct key_reference {
 };
 
 /*
- * Key-naming members of a header that are read where they come. No issuer writes more than four; a header of 16 KiB has
- * room for 1,300, which would take 200 us. Of what comes behind them only the last kid, x5t, x5t#S256, jwk and x5c is
- * read, since that is the one which parsers that keep the last of duplicates see.
+ * Of each word that names a key (kid, x5t, x5t#S256, jwk, x5c) so many members are read where they come, and of those
+ * behind them the last. No issuer writes one twice; a header of 16 KiB has room for 1,300, which would take 200 us.
+ * Parsers that keep the first of duplicates and those that keep the last see what is read, and so no number of other
+ * members hides a key from both.
  */
-#define JOSE_REFERENCES_MAX 16
+#define JOSE_REFERENCES_MAX 4 /* of a word */
+#define JOSE_KEY_WORDS      5
 
 /*
  * Yields everything in a decoded JOSE header that names the signing key: every kid, x5t, x5t#S256, jwk and x5c, in
- * order, duplicates too, up to the bound above; `left_out` then says after the last whether some were not read. No
+ * order, duplicates too, up to the bound above; `left_out` says after the last whether some were not read. No
  * malloc (SHA through OpenSSL's non-allocating calls). A member whose value makes no sense (an x5t that does not decode
  * to 20 bytes, a jwk without its numbers, an object as kid) yields nothing; a numeric kid yields its literal text.
  * Besides base64url, x5t and x5t#S256 are read in hex, hex with colons, and base64url of hex, as some issuers write
@@ -118,9 +120,9 @@ struct jose_references {
     struct json_scanner scanner;
     bool x5c_sha256_pending;
     bool left_out;
-    unsigned members;            /* read so far */
-    unsigned lasts_read;         /* of `lasts` */
-    struct json_member lasts[5]; /* beyond JOSE_REFERENCES_MAX; name NULL: none */
+    uint8_t members[JOSE_KEY_WORDS];          /* read where they came, by word */
+    unsigned lasts_read;                      /* of `lasts` */
+    struct json_member lasts[JOSE_KEY_WORDS]; /* beyond JOSE_REFERENCES_MAX, by word; name NULL: none */
     uint8_t digest[32];
     uint8_t scratch[JOSE_HEADER_MAX];
 };

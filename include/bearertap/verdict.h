@@ -45,7 +45,7 @@ struct verdict {
     bool is_token;         /* the text decodes to a JOSE header (jose_summary_is_header) */
     bool too_long;         /* longer than JOSE_HEADER_MAX when decoded: not read */
     bool junk;             /* bytes outside base64url were skipped */
-    bool left_out;         /* it names keys more than JOSE_REFERENCES_MAX times: not all were looked up */
+    bool left_out;         /* more members name keys than are read (JOSE_REFERENCES_MAX): not all were looked up */
     bool possible_finding; /* some key reference stands in the table */
     enum token_algorithm algorithm;
     enum token_format format; /* TOKEN_OPAQUE when it is no token */
@@ -61,8 +61,18 @@ enum issuer_relation { ISSUER_UNKNOWN, ISSUER_SAME, ISSUER_OTHER };
 
 extern const char *const issuer_relation_names[3]; /* "unknown", "same", "other" */
 
+/* event.severity, by the words that a key list may use. */
+enum severity {
+    SEVERITY_NONE = 0,
+    SEVERITY_LOW = 30,
+    SEVERITY_MEDIUM = 50,
+    SEVERITY_HIGH = 70, /* and where an entry says nothing: a key is revoked for a reason */
+    SEVERITY_CRITICAL = 90
+};
+
 struct conclusion {
     enum finding finding;
+    enum severity severity; /* the highest of all entries that match, those too that have no room below */
     unsigned entries_count;
     struct {
         const struct key_entry *entry;

@@ -329,7 +329,7 @@ def headers_that_are_hard_to_read():
 
 @counts(events__references_left_out=1, events__possible_findings=1)
 def a_header_that_names_twenty_keys():
-    """Sixteen are read where they come, and the last one: of the others in between nothing is known."""
+    """Four are read where they come, and the last one: of the others in between nothing is known."""
     tape = Tape()
     kids = ",".join(f'"kid":"{number}"' for number in range(19))
     many = base64url(f'{{"alg":"RS256",{kids},"kid":"{KEY}"}}'.encode())

@@ -528,7 +528,6 @@ void flow_extra_release(struct flow_table *table, struct flow_direction *directi
 {
     if (direction->extra == 0)
         return;
-    direction->position -= table->extras[direction->extra - 1].urgent_bytes; /* so that runs' positions go on */
     table->extras[direction->extra - 1].owner = table->free_extra;
     table->free_extra = direction->extra;
     direction->extra = 0;

@@ -113,7 +113,7 @@ static void note_gap(struct stream *stream, struct flow *flow, unsigned directio
     of->position += bytes;
     of->flags |= DIRECTION_AFTER_GAP;
     (*count_event(stream, EVENT_GAPS))++;
-    if (stream->skip_after == 0) /* else they are in EVENT_CUT_BYTES, and in one only */
+    if (stream->skip_after == 0) /* else EVENT_CUT_BYTES has them; of held segments it is not known any more */
         *count_event(stream, EVENT_GAP_BYTES) += bytes;
     if ((flow->flags & FLOW_GAP) == 0)
         (*count_event(stream, EVENT_GAP_CONNECTIONS))++;

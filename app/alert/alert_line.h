@@ -23,14 +23,6 @@
 #define REVOKED_AT_MAX     40  /* "2023-06-16T00:00:00.123456789+00:00" */
 #define INTERFACE_NAME_MAX 64
 
-enum severity {
-    SEVERITY_NONE = 0,
-    SEVERITY_LOW = 30,
-    SEVERITY_MEDIUM = 50,
-    SEVERITY_HIGH = 70,
-    SEVERITY_CRITICAL = 90
-};
-
 #define ALERT_TEXT_MAX                                                                                                 \
     (RECORD_METHOD_MAX + RECORD_DOMAIN_MAX + RECORD_PATH_MAX + RECORD_USER_AGENT_MAX + INTERFACE_NAME_MAX +            \
      7 * TOKEN_FIELD_MAX + CONCLUSION_ENTRIES_MAX * (2 * KEY_TEXT_MAX + REVOKED_AT_MAX))

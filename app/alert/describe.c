@@ -71,24 +71,10 @@ static struct alert_text put_date(struct alert *alert, const struct token_bytes 
     return put_text(alert, token, text, length, sizeof(text));
 }
 
-/* event.severity by the words that a key list may use; a key is revoked for a reason, so "high" where none is said. */
-static uint8_t severity_of(const struct key_entry *entry)
-{
-    static const struct {
-        const char *word;
-        uint8_t severity;
-    } words[] = {
-        {"low", SEVERITY_LOW}, {"medium", SEVERITY_MEDIUM}, {"high", SEVERITY_HIGH}, {"critical", SEVERITY_CRITICAL}};
-    for (size_t i = 0; entry->severity != NULL && i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(entry->severity, words[i].word) == 0)
-            return words[i].severity;
-    return SEVERITY_HIGH;
-}
-
 static void put_keys(struct alert *alert, const struct token_bytes *token, const struct conclusion *conclusion)
 {
-    unsigned count = conclusion->finding == FINDING_NONE ? 0 : conclusion->entries_count;
-    alert->keys_count = count < CONCLUSION_ENTRIES_MAX ? count : CONCLUSION_ENTRIES_MAX;
+    alert->severity = (uint8_t)conclusion->severity;
+    alert->keys_count = conclusion->finding == FINDING_NONE ? 0 : conclusion->entries_count;
     for (unsigned i = 0; i < alert->keys_count; i++) {
         const struct key_entry *entry = conclusion->entries[i].entry;
         alert->keys[i] = (struct alert_key){
@@ -98,12 +84,7 @@ static void put_keys(struct alert *alert, const struct token_bytes *token, const
             .matched_by = (uint8_t)conclusion->entries[i].matched_by,
             .issuer = (uint8_t)conclusion->entries[i].issuer,
         };
-        uint8_t severity = severity_of(entry);
-        if (severity > alert->severity)
-            alert->severity = severity;
     }
-    if (conclusion->finding != FINDING_NONE && alert->keys_count == 0)
-        alert->severity = SEVERITY_HIGH;
 }
 
 static void put_token(struct alert *alert, const struct token_bytes *token, const struct token_fields *fields)

@@ -69,11 +69,27 @@ static enum issuer_relation relate_issuers(const struct claimed_issuers *issuers
     return issuers->too_many ? ISSUER_UNKNOWN : ISSUER_OTHER;
 }
 
-/* Adds the entry, or the way it matched to the entry that is there; beyond CONCLUSION_ENTRIES_MAX it is left out. */
+static enum severity severity_of(const struct key_entry *entry)
+{
+    static const struct {
+        const char *word;
+        enum severity severity;
+    } words[] = {
+        {"low", SEVERITY_LOW}, {"medium", SEVERITY_MEDIUM}, {"high", SEVERITY_HIGH}, {"critical", SEVERITY_CRITICAL}};
+    for (size_t i = 0; entry->severity != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(entry->severity, words[i].word) == 0)
+            return words[i].severity;
+    return SEVERITY_HIGH;
+}
+
+/* Adds the entry, or the way it matched to the entry that is there; beyond CONCLUSION_ENTRIES_MAX its severity alone
+ * counts. */
 static void add_entry(struct conclusion *conclusion, const struct key_entry *entry, enum key_reference_kind matched_by,
                       enum issuer_relation issuer)
 {
     unsigned i = 0;
+    if (severity_of(entry) > conclusion->severity)
+        conclusion->severity = severity_of(entry);
     while (i < conclusion->entries_count && conclusion->entries[i].entry != entry)
         i++;
     if (i == CONCLUSION_ENTRIES_MAX)
@@ -110,6 +126,7 @@ void verdict_conclude(const struct key_table *table, const uint8_t *token, size_
                       const struct token_fields *fields, uint8_t *scratch, struct conclusion *conclusion)
 {
     conclusion->finding = FINDING_NONE;
+    conclusion->severity = SEVERITY_NONE;
     conclusion->entries_count = 0;
     if (table == NULL || key_table_is_empty(table) || fields->format == TOKEN_OPAQUE)
         return;

@@ -103,6 +103,7 @@ static struct key_entry test_entry = {.id = REVOKED_KID, .source = "-k", .line =
 static inline struct key_table test_keys(void)
 {
     return (struct key_table){.conclusion = {.finding = FINDING_REVOKED_KEY,
+                                             .severity = SEVERITY_HIGH,
                                              .entries_count = 1,
                                              .entries = {{&test_entry, 1U << KEY_REFERENCE_KID, ISSUER_UNKNOWN}}}};
 }

@@ -36,7 +36,10 @@ static const char key_set[] =
     "{\"kid\":\"" STORM_X5T "\",\"x5t\":\"" STORM_X5T "\",\"issuer\":\"" HOME "\"},"
     "{\"kid\":\"ed\",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\","
     "\"issuer\":\"" HOME "\"},"
-    "{\"kid\":\"e1\"},{\"kid\":\"e2\"},{\"kid\":\"e3\"},{\"kid\":\"e4\"},{\"kid\":\"e5\"}"
+    "{\"kid\":\"worst-last\",\"severity\":\"critical\",\"reason\":\"the worst\"},"
+    "{\"kid\":\"low\",\"severity\":\"low\"},{\"kid\":\"medium\",\"severity\":\"medium\"},"
+    "{\"kid\":\"high\",\"severity\":\"high\"},{\"kid\":\"e1\"},{\"kid\":\"e2\"},{\"kid\":\"e3\"},{\"kid\":\"e4\"},{"
+    "\"kid\":\"e5\"}"
     "]}";
 
 static struct key_table *table;
@@ -303,6 +306,30 @@ static void findings_and_relations_have_their_names(void **state)
     assert_string_equal(issuer_relation_names[ISSUER_OTHER], "other");
 }
 
+static void severity_is_the_highest_of_all_entries_that_match(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        enum severity severity;
+    } cases[] = {
+        {"{\"kid\":\"low\"}", 30},
+        {"{\"kid\":\"low\",\"kid\":\"medium\"}", 50},
+        {"{\"kid\":\"high\",\"kid\":\"low\"}", 70},
+        {"{\"kid\":\"plain\"}", 70}, /* a key is revoked for a reason */
+        {"{\"kid\":\"low\",\"kid\":\"plain\"}", 70},
+        {"{\"kid\":\"worst-last\",\"kid\":\"low\"}", 90},
+        /* The fifth has no room among the entries. */
+        {"{\"kid\":\"e1\",\"kid\":\"e2\",\"kid\":\"e3\",\"kid\":\"e4\",\"kid\":\"worst-last\"}", 90},
+        {"{\"kid\":\"nobody\"}", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        conclude(cases[i].header, "{}");
+        assert_int_equal(conclusion.severity, cases[i].severity);
+        assert_int_equal(conclusion.finding, cases[i].severity > 0 ? FINDING_REVOKED_KEY : FINDING_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_token_of_the_greatest_length_is_concluded),
         cmocka_unit_test(the_worker_passes_on_what_the_alert_side_may_find),
         cmocka_unit_test(findings_and_relations_have_their_names),
+        cmocka_unit_test(severity_is_the_highest_of_all_entries_that_match),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -4,15 +4,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <bearertap/hex.h>
 #include <bearertap/token.h>
 #include <bearertap/utf8.h>
 
 #define OWN_LENGTH_MIN 8   /* shorter opaque credentials are words that stand anywhere */
 #define OWN_PREFIX     16  /* as much of the own token shows that it begins here */
-#define ATTEMPTS_MAX   4   /* headers decoded in one run; a run that invites more is hidden without */
-#define HEADER_MAX     768 /* base64url text of a header that is looked at: what a field holds at most */
+#define ATTEMPTS_MAX   4   /* texts decoded in one run; a run that invites more is hidden without */
+#define RUN_MAX        768 /* bytes of a run that are looked at: what a field of the request holds at most */
 
-/* What a token in compact form consists of when it stands in a URL or a header, percent-coded dots too. */
+/* What a token in compact form consists of when it stands in a URL or a header, percent-coded too. */
 static bool is_token_byte(uint8_t byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
@@ -27,62 +28,83 @@ static size_t run_length(const uint8_t *bytes, size_t length)
     return run;
 }
 
-/* Where a run's first part ends: at a dot, or at "%2E" in either case. */
-static size_t first_part_length(const uint8_t *run, size_t length)
+/* The byte that stands here, percent-coding undone; `used` receives how many bytes it takes. */
+static uint8_t decoded_byte(const uint8_t *bytes, size_t length, size_t *used)
 {
-    for (size_t at = 0; at < length; at++)
-        if (run[at] == '.' || (run[at] == '%' && length - at > 2 && run[at + 1] == '2' && (run[at + 2] | 0x20) == 'e'))
-            return at;
-    return length;
+    int high = length > 2 && bytes[0] == '%' ? hex_digit(bytes[1]) : -1;
+    int low = high >= 0 ? hex_digit(bytes[2]) : -1;
+    *used = low >= 0 ? 3 : 1;
+    return low >= 0 ? (uint8_t)(high << 4 | low) : bytes[0];
 }
 
-static bool has_jose_header(const uint8_t *text, size_t length)
+/* A run of token characters with its percent-coding undone, and where each of its bytes stood. */
+struct decoded_run {
+    size_t length;
+    uint8_t bytes[RUN_MAX];
+    uint16_t at[RUN_MAX];
+};
+
+static void decode_run(const uint8_t *run, size_t length, struct decoded_run *decoded)
 {
-    uint8_t header[HEADER_MAX];
+    decoded->length = 0;
+    for (size_t at = 0, used; at < length && decoded->length < RUN_MAX; at += used) {
+        decoded->at[decoded->length] = (uint16_t)at;
+        decoded->bytes[decoded->length++] = decoded_byte(run + at, length - at, &used);
+    }
+}
+
+/* Is the run from byte `at` on, up to a dot or to its end, base64url of a JSON object or of the beginning of one? With
+ * a dot on either side that is a header or claims; alone it may be anything, unless it says what headers say. */
+static bool begins_token_part(const struct decoded_run *run, size_t at)
+{
+    uint8_t json[RUN_MAX];
     struct jose_summary summary;
-    if (length > HEADER_MAX)
+    const uint8_t *text = run->bytes + at, *dot = memchr(text, '.', run->length - at);
+    size_t length = dot != NULL ? (size_t)(dot - text) : run->length - at;
+    ptrdiff_t decoded = base64url_decode(text, length, json, sizeof(json), NULL);
+    if (decoded <= 0 || !jose_summarize(json, (size_t)decoded, &summary))
         return false;
-    ptrdiff_t decoded = base64url_decode(text, length, header, sizeof(header), NULL);
-    return decoded > 0 && jose_summarize(header, (size_t)decoded, &summary);
+    return dot != NULL || (at > 0 && text[-1] == '.') || summary.names_a_key ||
+           summary.algorithm != TOKEN_ALGORITHM_MISSING;
 }
 
 /* '{' and what may follow it, base64url-coded: "ey" before a quotation mark, "ew" or "eyA" before white space. */
-static bool may_begin_header(const uint8_t *text, size_t length)
+static bool may_begin_part(const uint8_t *text, size_t length)
 {
     return length >= 4 && text[0] == 'e' && (text[1] == 'y' || text[1] == 'w');
 }
 
-/* Where in a run of token characters a token begins; `length` when nowhere. Inside a run a token may follow other
- * characters of the alphabet ("reset-eyJ..."), so every '{' is tried, up to a bound. */
+/* Where in a run of token characters a token, or a part of one, begins; `length` when nowhere. Inside a run it may
+ * follow other characters of the alphabet ("reset-eyJ..."), so every '{' is tried, up to a bound. */
 static size_t token_in_run(const uint8_t *run, size_t length)
 {
+    struct decoded_run decoded;
     unsigned attempts = 0;
-    size_t dot = first_part_length(run, length);
-    for (size_t at = 0; at < length && dot < length; at++) {
-        if (at > dot)
-            dot = at + first_part_length(run + at, length - at);
-        if (at > 0 && !may_begin_header(run + at, length - at))
+    decode_run(run, length, &decoded);
+    for (size_t i = 0; i < decoded.length; i++) {
+        if (i > 0 && !may_begin_part(decoded.bytes + i, decoded.length - i))
             continue;
-        if (dot < length && has_jose_header(run + at, dot - at))
-            return at;
-        if (at > 0 && ++attempts >= ATTEMPTS_MAX)
-            return at;
+        if (begins_token_part(&decoded, i) || (i > 0 && ++attempts >= ATTEMPTS_MAX))
+            return decoded.at[i];
     }
     return length;
 }
 
-/* How many bytes agree with the sighting's own token; 0 when it does not begin here. It goes on past its run where the
- * token has bytes that no run has ('/', or junk inside the base64). */
+/* How many bytes agree with the sighting's own token, percent-coded or not; 0 when it does not begin here. It goes on
+ * past its run where the token has bytes that no run has ('/', or junk inside the base64). */
 static size_t own_token_length(const uint8_t *bytes, size_t length, const struct token_bytes *own)
 {
     size_t prefix = own->length < OWN_PREFIX ? own->length : OWN_PREFIX;
-    if (own->length < OWN_LENGTH_MIN || length < prefix || bytes[0] != own->bytes[0] ||
-        memcmp(bytes, own->bytes, prefix) != 0)
+    size_t at = 0, agreed = 0;
+    if (own->length < OWN_LENGTH_MIN)
         return 0;
-    size_t agreed = prefix;
-    while (agreed < length && agreed < own->length && bytes[agreed] == own->bytes[agreed])
-        agreed++;
-    return agreed;
+    for (size_t used; at < length && agreed < own->length; at += used, agreed++)
+        if (decoded_byte(bytes + at, length - at, &used) != own->bytes[agreed]) {
+            if (bytes[at] != own->bytes[agreed])
+                break;
+            used = 1; /* the token has a '%' of its own */
+        }
+    return agreed >= prefix ? at : 0;
 }
 
 struct cleaner {

@@ -10,8 +10,8 @@
  *
  * The text is valid UTF-8 (what is not becomes U+FFFD, one for each maximal subpart, as the Unicode standard section
  * 3.9 recommends and Python's errors='replace' does), and holds no token: neither the sighting's own, nor any other
- * that stands there with a JOSE header that can be read (a path or a user agent may well hold one). Such a run of
- * characters is replaced by "[token]".
+ * that stands there with a JOSE header or claims that can be read, percent-coded or not (a path or a user agent may
+ * well hold one). Such a run of characters is replaced by "[token]".
  */
 
 struct token_bytes {

@@ -104,6 +104,35 @@ static void a_token_that_a_cut_path_begins_is_hidden_too(void **state)
     }
 }
 
+/* Any of its characters may be, and of another's too. */
+static void a_percent_coded_token_in_the_path_is_hidden(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step < 60; step += 3) {
+        char path[RECORD_PATH_MAX] = "/v/";
+        size_t length = strlen(path);
+        for (size_t i = 0; TOKEN[i] != '\0' && length + 4 < sizeof(path); i++)
+            length += (size_t)snprintf(path + length, sizeof(path) - length, i % step == 0 ? "%%%02x" : "%c", TOKEN[i]);
+        struct record record = record_with(path, "a", "b");
+        for (unsigned own = 0; own < 2; own++) {
+            char *all = all_output(&record, own ? TOKEN : TOKEN_HEADER_TEXT ".e30.");
+            assert_non_null(strstr(all, "/v/[token]\""));
+            free(all);
+        }
+    }
+}
+
+/* What is junk to a decoder parts it for us. */
+static void the_claims_of_a_token_that_is_parted_are_hidden(void **state)
+{
+    (void)state;
+    struct record record = record_with("/", "a", "x " TOKEN_HEADER_TEXT "!.eyJzdWIiOiJhbGljZSJ9!.c2ln");
+    char *all = all_output(&record, TOKEN_HEADER_TEXT ".e30.");
+    assert_null(strstr(all, "eyJzdWI"));
+    assert_null(strstr(all, "eyJhbGci"));
+    free(all);
+}
+
 static void an_opaque_token_in_the_path_is_hidden(void **state)
 {
     (void)state;
@@ -389,6 +418,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_line_holds_a_token_or_a_query),
         cmocka_unit_test(a_token_that_a_cut_path_begins_is_hidden_too),
+        cmocka_unit_test(a_percent_coded_token_in_the_path_is_hidden),
+        cmocka_unit_test(the_claims_of_a_token_that_is_parted_are_hidden),
         cmocka_unit_test(an_opaque_token_in_the_path_is_hidden),
         cmocka_unit_test(ordinary_paths_are_shown_as_they_are),
         cmocka_unit_test(what_is_not_utf_8_is_replaced),

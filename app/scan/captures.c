@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <bearertap/hex.h>
-
 /* Ends a capture whose token is not taken. */
 static void capture_drop(struct scan *scan, struct capture *capture)
 {
@@ -144,65 +142,21 @@ static bool capture_judge(struct scan *scan, struct capture *capture, const uint
         return false;
     }
     capture->state = CAPTURE_REST;
+    capture->strayed = false;
+    capture->dots = 1;
     return true;
 }
 
-/* Escapes. */
-
-static bool is_escape(const struct capture *capture, uint8_t byte)
-{
-    return capture->syntax == SYNTAX_JSON ? byte == '\\' : byte == '%' && capture->syntax != SYNTAX_CREDENTIALS;
-}
-
-/* Can the escape under way go on with this byte? */
-static bool escape_goes_on(const struct capture *capture, uint8_t byte)
-{
-    if (capture->escape[0] == '%')
-        return hex_digit(byte) >= 0;
-    return capture->escape_length == 1 ? byte >= 0x20 : hex_digit(byte) >= 0;
-}
-
 /*
- * Adds a byte to the escape under way, which it goes on with. Returns 0 while it does, else how many bytes of escape[]
- * now stand decoded, from its first.
+ * May this byte end a bare token? Before a JWS is whole, what stands in no compact token may be the other alphabet of a
+ * lenient sender, or the slash of a next message's version (leave_next_message); behind it, it is what follows
+ * (`/verify/TOKEN/confirm`, `?t=TOKEN+and`). Padding belongs to it.
  */
-static unsigned escape_add(struct capture *capture, uint8_t byte)
+static bool may_end_bare_token(struct capture *capture, uint8_t byte)
 {
-    uint8_t *escape = capture->escape;
-    escape[capture->escape_length++] = byte;
-    unsigned length = capture->escape_length;
-    if (escape[0] == '%') {
-        if (length < 3)
-            return 0;
-        escape[0] = (uint8_t)((unsigned)hex_digit(escape[1]) << 4 | (unsigned)hex_digit(escape[2]));
-        return 1;
-    }
-    if (length == 1)
-        return 0;
-    if (escape[1] != 'u') {
-        static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-        const char *at = strchr(from, escape[1]);
-        escape[0] = at != NULL && escape[1] != 0 ? (uint8_t)to[at - from] : escape[1];
-        return 1;
-    }
-    if (length < 6)
-        return 0;
-    unsigned code = 0;
-    for (unsigned i = 2; i < 6; i++)
-        code = code << 4 | (unsigned)hex_digit(escape[i]);
-    if (code < 0x80) {
-        escape[0] = (uint8_t)code;
-        return 1;
-    }
-    unsigned out = 0;
-    if (code >= 0x800) {
-        escape[out++] = (uint8_t)(0xe0 | code >> 12);
-        escape[out++] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
-    } else {
-        escape[out++] = (uint8_t)(0xc0 | code >> 6);
-    }
-    escape[out++] = (uint8_t)(0x80 | (code & 0x3f));
-    return out;
+    if (byte == '.' && capture->dots < 2)
+        capture->dots++;
+    return byte == '/' || (capture->dots == 2 && byte != '=' && (ends_token[byte] & NOT_OF_A_TOKEN) != 0);
 }
 
 /* The bytes that an escape stood for, one by one. */
@@ -215,8 +169,14 @@ static void capture_take_decoded(struct scan *scan, struct capture *capture, uns
             capture_finish(scan, capture, NULL, 0);
             return;
         }
-        if (byte == '.' && capture->state == CAPTURE_HEADER && !capture_judge(scan, capture, NULL, 0))
+        if (byte == '.' && capture->state == CAPTURE_HEADER) {
+            if (!capture_judge(scan, capture, NULL, 0))
+                return;
+        } else if (capture->syntax == SYNTAX_BARE && capture->state == CAPTURE_REST &&
+                   may_end_bare_token(capture, byte) && capture->dots == 2) {
+            capture_finish(scan, capture, NULL, 0);
             return;
+        }
         capture->strayed = capture->strayed || (ends_token[byte] & NOT_OF_A_TOKEN) != 0;
         if (!capture_append(scan, capture, &byte, 1))
             capture_break(scan, capture);
@@ -224,58 +184,55 @@ static void capture_take_decoded(struct scan *scan, struct capture *capture, uns
 }
 
 /*
- * A token that ends a message's body without a delimiter runs into the next message, up to the space behind `HTTP/1.1`
- * (RFC 9112 section 4): these bytes are not its own. The text tells that, and not the framing: no compact token holds a
- * slash, so that none is shortened whatever Content-Length a peer makes up, and it is the same for any cut of the
- * stream. Where Content-Length says otherwise the message goes on, and no receiver of it takes that text for a token.
- * Of requests the kept bytes tell the body's end before that: capture->limit.
+ * A token that ends a message's body without a delimiter runs into the next message, up to the slash of `HTTP/1.1`
+ * (RFC 9112 section 4): these letters are not its own. The text tells that, and not the framing, so that it is the same
+ * for any cut of the stream and whatever Content-Length a peer makes up. Of requests the kept bytes tell the body's end
+ * before that: capture->limit. Returns whether it was so.
  */
-static void leave_next_message(struct scan *scan, struct capture *capture)
+static bool leave_next_message(struct scan *scan, struct capture *capture)
 {
-    static const char version[] = "HTTP/1.";
-    enum { VERSION = sizeof(version) }; /* with the digit */
+    static const char protocol[] = {'H', 'T', 'T', 'P'};
     struct scan_token *token = &capture->token;
-    if (token->length <= VERSION)
-        return;
+    uint32_t left = sizeof(protocol);
     struct chunk *before = token->chain, *last = capture->last_chunk;
     while (before->next != NULL && before->next != last)
         before = before->next;
-    uint8_t text[VERSION];
-    for (uint32_t i = 0; i < VERSION; i++) {
-        uint32_t back = VERSION - i;
-        text[i] = back <= last->length ? last->data[last->length - back]
-                                       : before->data[before->length - (back - last->length)];
+    for (uint32_t back = 1; back <= sizeof(protocol); back++) {
+        const struct chunk *chunk = back <= last->length ? last : before;
+        uint32_t from_end = back <= last->length ? back : back - last->length;
+        if (chunk->length < from_end || chunk->data[chunk->length - from_end] != protocol[sizeof(protocol) - back])
+            return false;
     }
-    if (memcmp(text, version, VERSION - 1) != 0 || text[VERSION - 1] < '0' || text[VERSION - 1] > '9')
-        return;
-    token->length -= VERSION;
-    if (last->length > VERSION || before == last) {
-        last->length -= VERSION;
-        memset(last->data + last->length, 0, VERSION); /* a chunk in the pool is zero */
-        return;
+    token->length -= left;
+    if (last->length <= left && before != last) {
+        left -= last->length;
+        before->next = NULL;
+        capture->last_chunk = before;
+        chunk_give_back(scan->options.chunks, last);
+        last = before;
     }
-    before->length -= VERSION - last->length;
-    memset(before->data + before->length, 0, VERSION - last->length);
-    before->next = NULL;
-    capture->last_chunk = before;
-    chunk_give_back(scan->options.chunks, last);
+    last->length -= left;
+    memset(last->data + last->length, 0, left); /* a chunk in the pool is zero */
+    return true;
 }
 
 /* The token itself, from capture->at up to `to`. */
 static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
 {
-    uint8_t ends = (uint8_t)(1u << capture->syntax), seen = 0;
+    uint8_t ends = (uint8_t)(1u << capture->syntax);
     if (to > capture->limit)
         to = capture->limit;
     while (capture->at < to && capture->state != CAPTURE_OVER) {
         const uint8_t *from = scan->bytes + (capture->at - scan->begin), *end = from + (to - capture->at), *at = from;
-        if (capture->escape_length > 0 && !escape_goes_on(capture, *from)) {
+        uint8_t seen = 0;
+        bool stopped = false;
+        if (capture->escape_length > 0 && !capture_escape_goes_on(capture, *from)) {
             /* Broken, it stands for itself; this byte is none of it, and may well end the token. */
             capture_take_decoded(scan, capture, capture->escape_length);
             continue;
         }
         if (capture->escape_length > 0) {
-            unsigned decoded = escape_add(capture, *from);
+            unsigned decoded = capture_escape_add(capture, *from);
             if (decoded > 0)
                 capture_take_decoded(scan, capture, decoded);
             capture->at++;
@@ -284,16 +241,19 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
             continue;
         }
         if (capture->state == CAPTURE_HEADER)
-            while (at < end && (ends_token[*at] & ends) == 0 && *at != '.' && !is_escape(capture, *at))
-                at++;
-        else
-            while (at < end && (ends_token[*at] & ends) == 0 && !is_escape(capture, *at))
+            while (at < end && (ends_token[*at] & ends) == 0 && *at != '.' && !capture_is_escape(capture, *at))
                 seen |= ends_token[*at++];
-        if (capture->state == CAPTURE_REST && (seen & NOT_OF_A_TOKEN) != 0)
-            capture->strayed = true;
+        else if (capture->syntax == SYNTAX_BARE)
+            while (at < end && (ends_token[*at] & ends) == 0 && !capture_is_escape(capture, *at) &&
+                   !(stopped = may_end_bare_token(capture, *at)))
+                seen |= ends_token[*at++];
+        else
+            while (at < end && (ends_token[*at] & ends) == 0 && !capture_is_escape(capture, *at))
+                seen |= ends_token[*at++];
+        capture->strayed = capture->strayed || (seen & NOT_OF_A_TOKEN) != 0;
         size_t length = (size_t)(at - from);
         capture->at += length;
-        bool last = at < end && !is_escape(capture, *at);
+        bool last = at < end && !capture_is_escape(capture, *at);
         /* Where the whole header lies in the packet it is judged there. */
         bool direct = last && capture->state == CAPTURE_HEADER && capture->token.length == 0;
         if (!direct && length > 0 && !capture_append(scan, capture, from, length)) {
@@ -302,12 +262,18 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
         }
         if (at == end)
             break;
-        if (is_escape(capture, *at)) {
-            escape_add(capture, *at);
+        if (capture_is_escape(capture, *at)) {
+            capture_escape_add(capture, *at);
             capture->at++;
+        } else if (stopped) {
+            if ((*at == '/' && leave_next_message(scan, capture)) || capture->dots == 2)
+                capture_finish(scan, capture, NULL, 0);
+            else if (!capture_append(scan, capture, at, 1))
+                capture_break(scan, capture);
+            else
+                capture->strayed = true;
+            capture->at += capture->state != CAPTURE_OVER;
         } else if ((ends_token[*at] & ends) != 0) {
-            if (*at == ' ' && capture->state == CAPTURE_REST && capture->syntax != SYNTAX_CREDENTIALS)
-                leave_next_message(scan, capture);
             capture_finish(scan, capture, direct ? from : NULL, direct ? length : 0);
         } else { /* the dot */
             if (!capture_judge(scan, capture, direct ? from : NULL, direct ? length : 0))
@@ -436,8 +402,8 @@ static void capture_feed(struct scan *scan, struct capture *capture, uint64_t to
 /* Is it a prefix inside the header of a token, such as that of an embedded jwk? Then that token is all there is. */
 static bool capture_is_within_header(const struct scan *scan, const struct capture *capture)
 {
-    return capture->state == CAPTURE_HEADER && !capture->token.announced &&
-           capture->token.position > scan->judged_from && capture->token.position < scan->judged_to;
+    return capture->state == CAPTURE_HEADER && capture->nested && capture->token.position > scan->judged_from &&
+           capture->token.position < scan->judged_to;
 }
 
 void captures_feed(struct scan *scan, uint64_t to)
@@ -498,18 +464,26 @@ static bool feed_prefix(struct scan *scan, struct capture *capture)
 }
 
 /*
- * Which capture gives way to another: one that nothing announced, then one that has no token yet, then the oldest. For
- * a prefix the oldest stays as long as it can: either its token or the newest is the real one, not what lies in
- * between.
+ * Which capture gives way to another: one that nothing announced and that can hardly be a header any more, then the
+ * newest that may only be part of another's header, then any that nothing announced, one that has no token yet, the
+ * oldest. For a prefix the oldest stays as long as it can: of announcements one in another either the first token or
+ * the newest is the real one, not what lies in between.
  */
 static unsigned choose_victim(const struct scan *scan, bool announced)
 {
-    unsigned first = announced ? 0 : 1;
-    for (unsigned i = first; i < scan->captures_count; i++)
-        if (!scan->captures[i].token.announced && scan->captures[i].state != CAPTURE_REST)
+    const struct capture *captures = scan->captures;
+    unsigned count = scan->captures_count, first = announced ? 0 : 1;
+    for (unsigned i = 0; i < count; i++)
+        if (!captures[i].token.announced && captures[i].state == CAPTURE_HEADER && captures[i].strayed)
             return i;
-    for (unsigned i = first; i < scan->captures_count; i++)
-        if (scan->captures[i].state != CAPTURE_REST)
+    for (unsigned i = count; i-- > 0;)
+        if (captures[i].nested && captures[i].state == CAPTURE_HEADER)
+            return i;
+    for (unsigned i = first; i < count; i++)
+        if (!captures[i].token.announced && captures[i].state != CAPTURE_REST)
+            return i;
+    for (unsigned i = first; i < count; i++)
+        if (captures[i].state != CAPTURE_REST)
             return i;
     return 0;
 }
@@ -526,11 +500,20 @@ static void make_room(struct scan *scan, bool announced)
     scan->captures_count--;
 }
 
+/* Does a prefix that is found now begin within what may be a header? */
+static bool within_a_header(const struct scan *scan)
+{
+    for (unsigned i = 0; i < scan->captures_count; i++)
+        if (scan->captures[i].state == CAPTURE_HEADER && !scan->captures[i].strayed)
+            return true;
+    return false;
+}
+
 void capture_begin(struct scan *scan, const struct pattern_row *row, uint64_t at)
 {
     static const enum capture_state first[SYNTAXES] = {CAPTURE_BEFORE_SCHEME, CAPTURE_HEADER, CAPTURE_COLON,
                                                        CAPTURE_HEADER};
-    bool announced = row->syntax != SYNTAX_BARE;
+    bool announced = row->syntax != SYNTAX_BARE, nested = !announced && within_a_header(scan);
     make_room(scan, announced);
     scan->options.counters->events[EVENT_CAPTURES]++;
     const struct flow_direction *of = &scan->run->flow->directions[scan->run->direction];
@@ -541,6 +524,7 @@ void capture_begin(struct scan *scan, const struct pattern_row *row, uint64_t at
         .at = at,
         .limit = UINT64_MAX,
         .placed = row->placed,
+        .nested = nested,
         .token = {.flow = scan->run->flow,
                   .direction = scan->run->direction,
                   .from_server = (of->flags & DIRECTION_SCAN_SERVER) != 0,

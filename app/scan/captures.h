@@ -32,7 +32,9 @@ struct capture {
     uint8_t state;   /* enum capture_state */
     uint8_t syntax;  /* enum syntax */
     bool placed;     /* its placement is what it will be */
-    bool strayed;    /* what follows its header holds bytes of no compact token */
+    bool strayed;    /* the part at hand, header or rest, holds bytes of no compact token */
+    bool nested;     /* a bare prefix that may lie within the header of a capture that ran already */
+    uint8_t dots;    /* of a bare token, counted up to two: then it is a whole JWS */
     bool line_ended; /* credentials: a line's end was seen; only a fold may follow */
     uint8_t scheme_length;
     uint8_t escape_length; /* bytes of an escape seen so far */
@@ -84,6 +86,16 @@ void capture_cut(struct scan *scan, struct capture *capture, uint64_t time_ns);
 
 /* The same for all running ones: a gap, or the stream's end. */
 void captures_cut(struct scan *scan, uint64_t time_ns);
+
+/* Does an escape begin with this byte, in the syntax of the capture? */
+bool capture_is_escape(const struct capture *capture, uint8_t byte);
+
+/* Can the escape under way go on with this byte? */
+bool capture_escape_goes_on(const struct capture *capture, uint8_t byte);
+
+/* Adds a byte to the escape under way, which it goes on with. Returns 0 while it does, else how many bytes of escape[]
+ * now stand decoded, from its first. */
+unsigned capture_escape_add(struct capture *capture, uint8_t byte);
 
 /* Where the request says that a token stands; sets placement and limit. Once a capture. */
 void place_token(struct scan *scan, struct capture *capture);

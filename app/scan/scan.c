@@ -170,7 +170,8 @@ static bool prefix_is_covered(struct scan *scan, uint64_t position)
             continue;
         if (capture->token.position == position)
             return true;
-        if (capture->state == CAPTURE_REST && !capture->token.opaque && !capture->strayed)
+        /* Of a token without a finding no more is covered than where nobody asked for such tokens. */
+        if (capture->state == CAPTURE_REST && capture->token.noted && !capture->strayed)
             return true;
     }
     return false;

@@ -13,6 +13,10 @@
 #define T2 H2 "." P ".c2ln"
 /* {"alg":"dir","enc":"A128GCM","kid":"j"} */
 #define JWE "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIiwia2lkIjoiaiJ9..aXY.Y2lwaGVydGV4dA.dGFn"
+/* {"alg":"RS256","kid":"a","x":" {  {  {  {  {  { "}: six prefixes stand in it. */
+#define MANY "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEiLCJ4IjoiIHsgIHsgIHsgIHsgIHsgIHsgIn0." P ".c2ln"
+/* {"alg":"none"}, and so without a finding. */
+#define CLEAN "eyJhbGciOiJub25lIn0." P ".c2ln"
 /* {"alg":"RS256","jwk":{"kty":"oct","k":"AA","alg":"HS256","kid":"n"}}: eyJ stands in it again. */
 #define NESTED "eyJhbGciOiJSUzI1NiIsImp3ayI6eyJrdHkiOiJvY3QiLCJrIjoiQUEiLCJhbGciOiJIUzI1NiIsImtpZCI6Im4ifX0." P ".c2ln"
 
@@ -126,7 +130,25 @@ static const struct scan_case {
     {"query, an escape that begins in another",
      "GET /q?access_token=" H1 "%%2e" P ".c2ln HTTP/1.1\r\n\r\n",
      {SPELT(QUERY, H1 "%." P ".c2ln", H1 "%%")}},
-    {"path", "GET /t/" T1 "/x HTTP/1.1\r\n\r\n", {SPELT(QUERY, T1 "/x", T1)}},
+    {"path", "GET /t/" T1 "/x HTTP/1.1\r\n\r\n", {FOUND(QUERY, T1)}},
+    {"path, an encoded slash behind it", "GET /t/" T1 "%2Fx HTTP/1.1\r\n\r\n", {FOUND(QUERY, T1)}},
+    {"query, a plus for a space behind it", "GET /?t=" T1 "+x HTTP/1.1\r\n\r\n", {FOUND(QUERY, T1)}},
+    {"the other alphabet before the second dot",
+     GET "X: " H1 ".eyJ/+/."
+         "c2ln/x\r\n\r\n",
+     {FOUND(HEADER, H1 ".eyJ/+/.c2ln")}},
+    {"more prefixes than there are captures", GET "X: " MANY "\r\n\r\n", {FOUND(HEADER, MANY)}},
+    {"the same behind what is none", GET "Cookie: apiKeyId=" MANY "\r\n\r\n", {FOUND(COOKIE, MANY)}},
+    {"behind a token without a finding",
+     GET "Cookie: a=" CLEAN "." T1 "; b=" CLEAN "-" T2 "\r\n\r\n",
+     {FOUND(COOKIE, CLEAN "." T1), FOUND(COOKIE, T1), FOUND(COOKIE, CLEAN "-" T2), FOUND(COOKIE, T2)}},
+    {"padding", GET "X: " T1 "==\r\n\r\n", {SPELT(HEADER, T1 "==", T1)}},
+    {"path, behind the header of another",
+     "GET /eyJhbGciOiJub25lIn0/" T1 " HTTP/1.1\r\n\r\n",
+     {FOUND(QUERY, "eyJhbGciOiJub25lIn0/" T1), FOUND(QUERY, T1)}},
+    {"cookie, behind the header of another",
+     GET "Cookie: eyJhbGciOiJub25lIn0=" T1 "\r\n\r\n",
+     {FOUND(COOKIE, "eyJhbGciOiJub25lIn0=" T1), FOUND(COOKIE, T1)}},
     {"path, behind something that looks like one", "GET /heyJude/" T1 " HTTP/1.1\r\n\r\n", {FOUND(QUERY, T1)}},
 
     /* Bodies. */
@@ -227,9 +249,8 @@ static const struct scan_case server_cases[] = {
     {"a JWE, raw", OK JWE NEXT, {FOUND(OTHER, JWE)}},
     {"raw, percent-encoded", OK H1 "%2e" P "%2Ec2l%6e" NEXT, {SPELT(OTHER, T1, H1 "%2e")}},
     {"raw with its own delimiter", OK T1 "\r\n" NEXT, {FOUND(OTHER, T1)}},
-    {"what is like a version, and no line of status", OK T1 "HTTP/1.1\r\n", {SPELT(OTHER, T1 "HTTP/1.1", T1)}},
-    {"what is nearly a version", OK T1 "HTTP/2.0 200 OK\r\n", {SPELT(OTHER, T1 "HTTP/2.0", T1)}},
-    {"what is nearly a line of status", OK T1 "XTTP/1.1 200 OK\r\n", {SPELT(OTHER, T1 "XTTP/1.1", T1)}},
+    {"raw, the next of a version to come", OK T1 "HTTP/2.0 200 OK\r\n", {FOUND(OTHER, T1)}},
+    {"what is nearly a line of status", OK T1 "XTTP/1.1 200 OK\r\n", {SPELT(OTHER, T1 "XTTP", T1)}},
 };
 
 #endif

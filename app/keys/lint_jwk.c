@@ -68,7 +68,7 @@ void key_lint_unknown_member(const struct jwk *jwk, const struct object_member *
     plain[length] = '\0';
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
         if (strcmp(aliases[i].written, plain) == 0) {
-            key_lint_warn(jwk->source->lint, jwk->source, jwk_place(jwk, member->name - 1),
+            key_lint_warn(jwk->source->lint, jwk->source, jwk_place(jwk, member->position),
                           "member %s is not known, and passed over; was \"%s\" meant?",
                           key_show(member->name, member->name_length, shown), known_member_names[aliases[i].meant]);
             return;

@@ -113,6 +113,21 @@ static void every_mistake_of_a_set_is_told_with_its_place(void **state)
         "11:16: error: key 9: member \"x5c\" is an array whose first string is no X.509 certificate");
 }
 
+/* An escape that means a line feed ends no line, and escapes that were undone move nothing behind them. */
+static void escapes_do_not_move_the_places_behind_them(void **state)
+{
+    (void)state;
+    ASSERT_TOLD("{\"keys\": [\n"
+                "{\"kid\":\"a\",\"reason\":\"one\\ntwo\\nthree\",\"severity\":\"urgent\"},\n"
+                "{\"reason\":\"\\u000a\\u00e9\\n\",\n"
+                " \"k\\u0069d\":\"\\n\",\"x\":{\n\"\\n\":[\"\\n\",\n1]},\"severity\":\"\"},\n"
+                "{\"kid\":\"\\n\\n\",\"iss\":\"\\n\",\n\"b\\u0\":1}]}",
+                "2:39: error: key 1: member \"severity\" is \"urgent\"",
+                "4:2: warning: key 2: kid \"\\x0a\" begins or ends", "6:5: error: key 2: member \"severity\" is empty",
+                "7:15: warning: key 3: member \"iss\" is not known",
+                "8:3: error: key 3: not JSON: an escape that JSON does not have");
+}
+
 static void every_mistake_of_a_text_is_told_with_its_place(void **state)
 {
     (void)state;
@@ -473,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mistake_of_a_set_is_told_with_its_place),
+        cmocka_unit_test(escapes_do_not_move_the_places_behind_them),
         cmocka_unit_test(every_mistake_of_a_text_is_told_with_its_place),
         cmocka_unit_test(every_mistake_of_pem_is_told_with_its_place),
         cmocka_unit_test(a_file_that_cannot_be_read_on_is_told_up_to_there),

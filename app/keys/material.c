@@ -35,9 +35,9 @@ static bool is_canonical(const char *text, size_t length, bool is_minimal)
 {
     if (length < 2 || length % 4 == 1 || (is_minimal && text[0] == 'A'))
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (text[i] == '+' || text[i] == '/' || text[i] == '=')
-            return false;
+    /* It was decoded, so that padding stands at the end alone. */
+    if (text[length - 1] == '=' || memchr(text, '+', length) != NULL || memchr(text, '/', length) != NULL)
+        return false;
     /* The bits of the last character that belong to no byte are zero. */
     if (length % 4 == 2)
         return strchr("AQgw", text[length - 1]) != NULL;

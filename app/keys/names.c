@@ -34,9 +34,21 @@ static bool is_space(char byte)
 
 ptrdiff_t key_decode_base64(const char *text, size_t length, bool skip_space, uint8_t *out)
 {
-    size_t written = 0, sextets = 0, padding = 0;
+    size_t written = 0, sextets = 0, padding = 0, i = 0;
     uint32_t bits = 0;
-    for (size_t i = 0; i < length; i++) {
+    /* Four characters at once while they are all of an alphabet, which for numbers of keys is to the end. */
+    for (; length - i >= 4; i += 4) {
+        const uint8_t *four = (const uint8_t *)text + i;
+        uint32_t first = sextets_plus_one[four[0]], second = sextets_plus_one[four[1]],
+                 third = sextets_plus_one[four[2]], fourth = sextets_plus_one[four[3]];
+        if (first == 0 || second == 0 || third == 0 || fourth == 0)
+            break;
+        bits = (first << 18) + (second << 12) + (third << 6) + fourth - (1 << 18 | 1 << 12 | 1 << 6 | 1);
+        out[written++] = (uint8_t)(bits >> 16);
+        out[written++] = (uint8_t)(bits >> 8);
+        out[written++] = (uint8_t)bits;
+    }
+    for (; i < length; i++) {
         if (skip_space && is_space(text[i]))
             continue;
         if (text[i] == '=') {

@@ -104,6 +104,8 @@ int jwk_read_text(struct jwk *jwk, enum known_member member, const char *allowed
         return jwk_fault(jwk, member, "empty", allowed);
     if (found->length > KEY_TEXT_MAX)
         return jwk_fault(jwk, member, "longer than 4,096 bytes", allowed);
+    if (key_is_like_a_token(found->value, found->length))
+        return jwk_fault(jwk, member, KEY_TOKEN_WORDS, member == MEMBER_KID ? "the kid from its header" : allowed);
     *text = found->value;
     return 0;
 }
@@ -115,8 +117,6 @@ static int read_kid(struct jwk *jwk)
     int result = jwk_read_text(jwk, MEMBER_KID, allowed, &kid);
     if (result != 0 || kid == NULL)
         return result;
-    if (key_is_like_a_token(kid, jwk->members[MEMBER_KID].length)) /* and isn't shown */
-        return jwk_fault(jwk, MEMBER_KID, "what looks like a whole token", "the kid from its header");
     key_draft_name_by_id(jwk->draft, kid);
     if (jwk->source->lint != NULL)
         key_lint_kid(jwk->source->lint, jwk->source, jwk_member_place(jwk, MEMBER_KID), kid);

@@ -328,12 +328,6 @@ int key_list_add_value(struct key_list *list, const char *value, struct error *e
     return add_draft(list, &draft, error);
 }
 
-bool key_is_like_a_token(const char *text, size_t length)
-{
-    const char *dot = length > 2 && memcmp(text, "ey", 2) == 0 ? memchr(text, '.', length) : NULL;
-    return dot != NULL && memchr(dot + 1, '.', length - (size_t)(dot + 1 - text)) != NULL;
-}
-
 const char *key_id_fault(const char *text, size_t length)
 {
     if (length == 0)
@@ -353,20 +347,4 @@ const char *key_id_fault(const char *text, size_t length)
     for (const char *at = text; at < text + length && bytes > 0; at += bytes)
         bytes = utf8_character(at, text + length);
     return bytes > 0 ? NULL : "the key id is not UTF-8";
-}
-
-const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX])
-{
-    size_t shown = length < 64 ? length : 64;
-    char *at = out;
-    *at++ = '"';
-    for (size_t i = 0; i < shown; i++) {
-        uint8_t byte = (uint8_t)text[i];
-        if (byte >= 0x20 && byte < 0x7f)
-            *at++ = (char)byte;
-        else
-            at += snprintf(at, 5, "\\x%02x", byte);
-    }
-    at += snprintf(at, 5, shown < length ? "...\"" : "\"");
-    return out;
 }

@@ -94,11 +94,16 @@ int key_list_read_jwk(struct key_list *list, struct source *source, char *text, 
 /* Is it a text that a list or -k may give as a key id? If not, why: a phrase, without the text. NULL if it is. */
 const char *key_id_fault(const char *text, size_t length);
 
-/* A token in compact form: someone pasted the wrong thing, and it is not to be shown. */
+/*
+ * Does a token in compact form stand anywhere in it: a JSON object's beginning in base64url, a dot, base64url or
+ * nothing (of a JWE), a dot? Then someone pasted the wrong thing, and it is not to be kept or shown. Linear.
+ */
 bool key_is_like_a_token(const char *text, size_t length);
 
-/* A value for an error: in quotes, cut at 64 characters, everything but printable ASCII as \xNN. Returns `out`. */
-#define KEY_SHOWN_MAX (64 * 4 + 8)
+/* A value for an error: in quotes, cut at 64 characters, everything but printable ASCII as \xNN; of one that holds a
+ * token these words instead. Returns `out`. */
+#define KEY_SHOWN_MAX   (64 * 4 + 8)
+#define KEY_TOKEN_WORDS "what looks like a whole token"
 const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX]);
 
 /*

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Key lists: what is taken, what is refused and how that is said. What names they make is in keys_table.c. */
+/* Key lists in JSON and text: what is taken, what is refused and how that is said. What names they make is in
+ * keys_table.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -16,36 +15,6 @@
 #include "keys_files.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void assert_taken(const char *content, size_t entries, size_t names)
-{
-    struct key_list *list = files_new_list();
-    struct error error = {""};
-    if (files_add(list, content, strlen(content), &error) != 0)
-        fail_msg("refused: %s\n%s", content, error.text);
-    assert_int_equal(key_list_entries(list), entries);
-    assert_int_equal(key_list_names(list), names);
-    key_list_destroy(list);
-}
-
-/* Refused, with an error that is the path and `expected`, and nothing added. */
-static void assert_bytes_refused(const void *content, size_t length, const char *expected)
-{
-    struct key_list *list = files_new_list();
-    struct error error = {""};
-    assert_int_equal(key_list_add_value(list, "before", &error), 0);
-    assert_true(files_add(list, content, length, &error) < 0);
-    if (strstr(error.text, expected) == NULL || strstr(error.text, files_path) == NULL)
-        fail_msg("the error is:\n%s\nand not:\n%s", error.text, expected);
-    assert_int_equal(key_list_entries(list), 1);
-    assert_int_equal(key_list_names(list), 1);
-    key_list_destroy(list);
-}
-
-static void assert_refused(const char *content, const char *expected)
-{
-    assert_bytes_refused(content, strlen(content), expected);
-}
 
 /* ---- JWK Sets ---- */
 
@@ -220,26 +189,6 @@ static void an_error_shows_64_characters_at_most_and_no_control_bytes(void **sta
     assert_refused(content, expected);
 }
 
-static void an_error_does_not_show_secrets(void **state)
-{
-    (void)state;
-    static const char *const contents[] = {
-        "{\"kty\":\"oct\",\"k\":\"SECRET!\"}",
-        "{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\",\"d\":\"SECRET\"}",
-        "{\"kid\":SECRET}",
-        "eyJhbGciOiJSUzI1NiJ9.SECRET.SECRET",
-        "Authorization: Bearer SECRET",
-    };
-    for (size_t i = 0; i < COUNT(contents); i++) {
-        struct key_list *list = files_new_list();
-        struct error error = {""};
-        assert_true(files_add(list, contents[i], strlen(contents[i]), &error) < 0);
-        assert_true(strlen(error.text) > 0);
-        assert_null(strstr(error.text, "SECRET"));
-        key_list_destroy(list);
-    }
-}
-
 static void nesting_and_length_of_a_key_are_bounded(void **state)
 {
     (void)state;
@@ -335,130 +284,7 @@ static void lines_are_bounded(void **state)
     assert_taken(content, 2, 2);
 }
 
-/* ---- what is no list ---- */
-
-static void files_of_other_kinds_are_named(void **state)
-{
-    (void)state;
-    assert_bytes_refused("\xff\xfe{\0}\0", 6, "is UTF-16 text; allowed is UTF-8");
-    assert_bytes_refused("\xfe\xff\0{\0}", 6, "is UTF-16 text; allowed is UTF-8");
-    assert_bytes_refused("{\0\"\0", 4, "is UTF-16 text");
-    assert_bytes_refused("\x1f\x8b\x08\0", 4, "is compressed");
-    assert_bytes_refused("\x30\x82\x01\x02", 4, "is DER; allowed is PEM");
-    assert_bytes_refused("\x7f"
-                         "ELF\x02\x01\x01\0\0\0",
-                         10, ":1: the key id holds a control byte");
-}
-
-static void what_cannot_be_read_is_named(void **state)
-{
-    (void)state;
-    struct key_list *list = files_new_list();
-    struct error error;
-    assert_int_equal(key_list_add_file(list, "/nonexistent/keys.json", &error), -ENOENT);
-    assert_string_equal(error.text, "cannot open key list /nonexistent/keys.json: No such file or directory");
-    assert_int_equal(key_list_add_file(list, "/tmp", &error), -EISDIR);
-    assert_non_null(strstr(error.text, "/tmp is a directory; allowed is a file"));
-    assert_int_equal(key_list_add_file(list, "/proc/self/mem", &error), -EIO);
-    assert_non_null(strstr(error.text, "cannot read key list /proc/self/mem: "));
-    key_list_destroy(list);
-}
-
-static void a_list_of_more_than_a_gibibyte_is_refused(void **state)
-{
-    (void)state;
-    struct key_list *list = files_new_list();
-    struct error error;
-    const char *path = files_write("a", 1);
-    assert_int_equal(truncate(path, (1L << 30) + 1), 0); /* a hole: no disk is used */
-    assert_int_equal(key_list_add_file(list, path, &error), -EFBIG);
-    assert_non_null(strstr(error.text, "is of 1073741825 bytes; allowed are 1073741824 at most"));
-    files_remove();
-    key_list_destroy(list);
-}
-
-static void a_list_may_come_through_a_pipe(void **state)
-{
-    (void)state;
-    int ends[2];
-    char path[32];
-    struct error error = {""};
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(write(ends[1], "a\nb\n", 4), 4);
-    close(ends[1]);
-    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
-    struct key_list *list = files_new_list();
-    assert_int_equal(key_list_add_file(list, path, &error), 0);
-    assert_int_equal(key_list_entries(list), 2);
-    key_list_destroy(list);
-    close(ends[0]);
-}
-
-/* ---- PEM ---- */
-
-static void pem_blocks_are_counted(void **state)
-{
-    (void)state;
-    struct key_list *list = files_new_list();
-    struct error error = {""};
-    if (key_list_add_file(list, "tests/unit/data/keys/certificates.pem", &error) != 0)
-        fail_msg("%s", error.text);
-    assert_int_equal(key_list_entries(list), 5);
-    assert_int_equal(key_list_names(list), 15);
-    assert_int_equal(key_list_add_file(list, "tests/unit/data/keys/public-keys.pem", &error), 0);
-    assert_int_equal(key_list_entries(list), 11);
-    assert_int_equal(key_list_names(list), 21);
-    key_list_destroy(list);
-}
-
-static void wrong_pem_is_told_with_its_line(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *content, *expected;
-    } cases[] = {
-        {"text\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-         ":2: a private key; give the public half only"},
-        {"-----BEGIN RSA PRIVATE KEY-----\n", ":1: a private key"},
-        {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", ":1: a private key"},
-        {"-----BEGIN X509 CRL-----\n", ":1: a PEM block \"X509 CRL\"; allowed are CERTIFICATE"},
-        {"-----BEGIN CERTIFICATE-----\nAAAA\n",
-         ":1: the PEM block has no end; allowed is a line -----END CERTIFICATE-----"},
-        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END PUBLIC KEY-----\n",
-         ":3: the PEM block of line 1 ends as another"},
-        {"-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n",
-         ":2: a PEM block begins inside the one of line 1"},
-        {"\n-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-         ":2: the CERTIFICATE block holds something that is not base64"},
-        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-         ":1: the CERTIFICATE block does not hold what is allowed there: an X.509"},
-        {"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-         ":1: the PUBLIC KEY block does not hold what is allowed"},
-        {"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "is not base64"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++)
-        assert_refused(cases[i].content, cases[i].expected);
-}
-
 /* ---- the rest ---- */
-
-/* What is hashed must be the certificate and nothing more. */
-static void bytes_behind_a_certificate_are_refused(void **state)
-{
-    (void)state;
-    static char file[8192], content[8192];
-    FILE *pem = fopen("tests/unit/data/keys/certificates.pem", "r"); /* the first, of RSA, has no padding */
-    assert_non_null(pem);
-    file[fread(file, 1, sizeof(file) - 1, pem)] = '\0';
-    fclose(pem);
-    char *start = strstr(file, "-----BEGIN CERTIFICATE-----\n"), *end = strstr(file, "-----END CERTIFICATE-----");
-    assert_true(start != NULL && end != NULL);
-    *end = '\0';
-    snprintf(content, sizeof(content), "%s-----END CERTIFICATE-----\n", start);
-    assert_taken(content, 1, 3);
-    snprintf(content, sizeof(content), "%sAAAA\n-----END CERTIFICATE-----\n", start);
-    assert_refused(content, ":1: the CERTIFICATE block does not hold what is allowed there");
-}
 
 static void a_value_of_the_command_line_is_a_key_id(void **state)
 {
@@ -570,19 +396,11 @@ int main(void)
         cmocka_unit_test(a_wrong_member_is_told_with_its_line_and_what_is_allowed),
         cmocka_unit_test(text_that_is_no_set_is_told_with_its_line),
         cmocka_unit_test(an_error_shows_64_characters_at_most_and_no_control_bytes),
-        cmocka_unit_test(an_error_does_not_show_secrets),
         cmocka_unit_test(nesting_and_length_of_a_key_are_bounded),
         cmocka_unit_test(lines_are_counted_right_to_the_end_of_a_long_set),
         cmocka_unit_test(text_is_one_key_id_a_line),
         cmocka_unit_test(text_that_cannot_be_key_ids_is_refused),
         cmocka_unit_test(lines_are_bounded),
-        cmocka_unit_test(files_of_other_kinds_are_named),
-        cmocka_unit_test(what_cannot_be_read_is_named),
-        cmocka_unit_test(a_list_of_more_than_a_gibibyte_is_refused),
-        cmocka_unit_test(a_list_may_come_through_a_pipe),
-        cmocka_unit_test(pem_blocks_are_counted),
-        cmocka_unit_test(wrong_pem_is_told_with_its_line),
-        cmocka_unit_test(bytes_behind_a_certificate_are_refused),
         cmocka_unit_test(a_value_of_the_command_line_is_a_key_id),
         cmocka_unit_test(thumbprints_are_read_in_every_spelling),
         cmocka_unit_test(text_that_only_resembles_a_thumbprint_is_none),

@@ -107,7 +107,7 @@ size_t key_lint_file(struct key_lint *lint, const char *path)
         result = key_list_read(lint->list, &source);
         source_close(&source);
     }
-    if (result != 0 && lint->faults == 0) /* of the file as a whole; what has a line was told by source_fail */
+    if (result != 0 && !source.failure_told) /* of the file as a whole: what has a line was told by source_fail */
         key_lint_report(lint, true, path, (struct place){0}, error.text[0] != '\0' ? error.text : strerror(-result));
     return lint->faults;
 }

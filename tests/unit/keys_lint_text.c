@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Linting texts and PEM: what most likely is not taken as it was meant. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include <bearertap/keys.h>
+
+#include "keys_told.h"
+
+/* Into a pipe: 1.1 GB of comments behind these lines, or until nobody reads on. */
+static void write_too_much(int pipe, const char *lines)
+{
+    static char comment[1000000];
+    memset(comment, ' ', sizeof(comment));
+    comment[0] = '#';
+    comment[sizeof(comment) - 1] = '\n';
+    bool is_read = write(pipe, lines, strlen(lines)) > 0;
+    for (unsigned i = 0; i < 1100 && is_read; i++)
+        is_read = write(pipe, comment, sizeof(comment)) == sizeof(comment);
+}
+
+static void what_ends_reading_is_told_behind_other_faults(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct told told = {.length = 0};
+    struct key_lint *made;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        write_too_much(ends[1], "a b\n");
+        _exit(0);
+    }
+    close(ends[1]);
+    snprintf(files_path, sizeof(files_path), "/dev/fd/%d", ends[0]);
+    assert_int_equal(key_lint_create(&made, tell, &told), 0);
+    size_t errors = key_lint_file(made, files_path);
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    assert_non_null(strstr(told.text, ": error: white space inside a key id"));
+    assert_non_null(strstr(told.text, "0:0: error: key list /dev/fd/"));
+    assert_non_null(strstr(told.text, " is longer than the 1073741824 bytes that are allowed"));
+    assert_int_equal(errors, 2);
+    key_lint_destroy(made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_ends_reading_is_told_behind_other_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -140,7 +140,7 @@ static void warn_of_near_thumbprint(struct key_lint *lint, const struct source *
         key_lint_warn(
             lint, source, place,
             "key id %s is nearly a %s thumbprint: %zu hexadecimal digits, where %zu are allowed, in pairs with "
-            "nothing or colons between them; it matches only a kid that is the same text",
+            "nothing or the same colon, space or dash between them; it matches only a kid that is the same text",
             shown, hash, makeup.digits, near);
     else if (is_hex_in_base64(id, length))
         key_lint_warn(lint, source, place,

@@ -317,9 +317,12 @@ int key_list_add_file(struct key_list *list, const char *path, struct error *err
 int key_list_add_value(struct key_list *list, const char *value, struct error *error)
 {
     size_t length = strlen(value);
-    const char *fault = key_id_fault(value, length);
+    size_t at;
+    const char *fault = key_id_fault(value, length, &at);
     if (fault != NULL)
-        return error_set(error, EINVAL, "-k id: %s; allowed is a key id of 1 to %d bytes", fault, KEY_TEXT_MAX);
+        return error_set(error, EINVAL,
+                         "id: %s; allowed is a key id of 1 to %d bytes (one with a space can stand in a JWK Set)",
+                         fault, KEY_TEXT_MAX);
     int result = set_source(list, "-k", error);
     if (result != 0)
         return result;
@@ -328,23 +331,30 @@ int key_list_add_value(struct key_list *list, const char *value, struct error *e
     return add_draft(list, &draft, error);
 }
 
-const char *key_id_fault(const char *text, size_t length)
+const char *key_id_fault(const char *text, size_t length, size_t *at)
 {
+    uint8_t thumbprint[KEY_SHA256_BYTES];
+    bool may_have_spaces =
+        memchr(text, ' ', length) != NULL && key_text_to_thumbprint((const uint8_t *)text, length, thumbprint) != 0;
+    *at = 0;
     if (length == 0)
         return "the key id is empty";
     if (length > KEY_TEXT_MAX)
         return "the key id is too long";
-    for (size_t i = 0; i < length; i++) {
-        uint8_t byte = (uint8_t)text[i];
+    if (text[0] == ' ' || text[length - 1] == ' ')
+        return "the key id begins or ends with a space";
+    for (; *at < length; ++*at) {
+        uint8_t byte = (uint8_t)text[*at];
+        if ((byte == ' ' && !may_have_spaces) || byte == '\t')
+            return "white space inside a key id";
         if (byte < 0x20 || byte == 0x7f)
             return "the key id holds a control byte";
     }
-    if (text[0] == ' ' || text[length - 1] == ' ')
-        return "the key id begins or ends with a space";
+    *at = 0;
     if (key_is_like_a_token(text, length))
         return "the key id looks like a whole token, where the kid from its header is wanted";
     unsigned bytes = 1;
-    for (const char *at = text; at < text + length && bytes > 0; at += bytes)
-        bytes = utf8_character(at, text + length);
+    for (const char *character = text; character < text + length && bytes > 0; character += bytes)
+        bytes = utf8_character(character, text + length);
     return bytes > 0 ? NULL : "the key id is not UTF-8";
 }

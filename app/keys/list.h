@@ -91,8 +91,12 @@ int key_list_read_text(struct key_list *list, struct source *source);
 /* One JSON object of a set, which is changed; `place` is where it begins, with its number from 1. */
 int key_list_read_jwk(struct key_list *list, struct source *source, char *text, size_t length, struct place place);
 
-/* Is it a text that a list or -k may give as a key id? If not, why: a phrase, without the text. NULL if it is. */
-const char *key_id_fault(const char *text, size_t length);
+/*
+ * Is it a text that a list or id:VALUE may give as a key id? If not, why: a phrase, without the text, and in *at how
+ * many bytes stand before what is wrong. NULL if it is. White space is allowed in a thumbprint alone: other text with
+ * it most likely is a table, or prose, and taken for a key id it would never match, which nobody would notice.
+ */
+const char *key_id_fault(const char *text, size_t length, size_t *at);
 
 /*
  * Does a token in compact form stand anywhere in it: a JSON object's beginning in base64url, a dot, base64url or

@@ -269,6 +269,25 @@ static void text_that_cannot_be_key_ids_is_refused(void **state)
     assert_bytes_refused("a\nb\0c\n", 6, ":2: the key id holds a control byte");
 }
 
+static void a_thumbprint_is_taken_as_windows_and_openssl_show_it(void **state)
+{
+    (void)state;
+    static const char pairs[] = "d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa";
+    struct key_list *list = files_new_list();
+    struct error error;
+    assert_taken("  d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa # why\n", 1, 2);
+    assert_taken("{\"kid\":\"d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa\"}", 1, 2);
+    assert_taken("{\"x5t\":\"d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa\"}", 1, 1);
+    assert_taken("SHA1 Fingerprint=D4:B4:CC:CD:A9:22:86:24:65:6B:FF:33:D8:11:09:55:77:96:32:AA\n", 1, 2);
+    assert_taken("sha256 Fingerprint=43ea0217de39066a36164e21655e8ed7b2efaa67e4155033837ada26df6bb59e\r\n", 1, 2);
+    assert_refused("a\nSHA256 Fingerprint=D4:B4:CC:CD:A9:22:86:24:65:6B:FF:33:D8:11:09:55:77:96:32:AA\n",
+                   ":2: white space inside a key id");
+    assert_refused("SHA1 Fingerprint=\n", ":1: white space inside a key id");
+    assert_int_equal(key_list_add_value(list, pairs, &error), 0);
+    assert_int_equal(key_list_names(list), 2);
+    key_list_destroy(list);
+}
+
 static void lines_are_bounded(void **state)
 {
     (void)state;
@@ -291,16 +310,18 @@ static void a_value_of_the_command_line_is_a_key_id(void **state)
     (void)state;
     struct key_list *list = files_new_list();
     struct error error = {""};
-    assert_int_equal(key_list_add_value(list, "key one", &error), 0);
+    assert_int_equal(key_list_add_value(list, "key-one", &error), 0);
     assert_int_equal(key_list_add_value(list, "D4:B4:CC:CD:A9:22:86:24:65:6B:FF:33:D8:11:09:55:77:96:32:AA", &error),
                      0);
     assert_int_equal(key_list_entries(list), 2);
     assert_int_equal(key_list_names(list), 3);
     static const char *const bad[] = {"", " a", "a ", "a\n", "\xff", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"};
+    assert_int_equal(key_list_add_value(list, "key one", &error), -EINVAL);
+    assert_int_equal(strncmp(error.text, "id: white space inside a key id; allowed is a key id", 52), 0);
     for (size_t i = 0; i < COUNT(bad); i++) {
         error.text[0] = '\0';
         assert_int_equal(key_list_add_value(list, bad[i], &error), -EINVAL);
-        assert_int_equal(strncmp(error.text, "-k id: the key id ", 18), 0);
+        assert_int_equal(strncmp(error.text, "id: the key id ", 15), 0);
     }
     assert_int_equal(key_list_entries(list), 2);
     key_list_destroy(list);
@@ -347,6 +368,14 @@ static void thumbprints_are_read_in_every_spelling(void **state)
         assert_memory_equal(thumbprint, sha1, 20);
         assert_tokens_agree(of_sha1[i], thumbprint, 20);
     }
+    static const char *const in_pairs[] = {
+        "d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa",
+        "D4-B4-CC-CD-A9-22-86-24-65-6B-FF-33-D8-11-09-55-77-96-32-AA",
+    };
+    for (size_t i = 0; i < COUNT(in_pairs); i++) {
+        assert_int_equal(key_text_to_thumbprint((const uint8_t *)in_pairs[i], strlen(in_pairs[i]), thumbprint), 20);
+        assert_memory_equal(thumbprint, sha1, 20);
+    }
     for (size_t i = 0; i < COUNT(of_sha256); i++) {
         assert_int_equal(key_text_to_thumbprint((const uint8_t *)of_sha256[i], strlen(of_sha256[i]), thumbprint), 32);
         for (uint8_t byte = 0; byte < 32; byte++)
@@ -364,6 +393,9 @@ static void text_that_only_resembles_a_thumbprint_is_none(void **state)
         "d4b4cccda9228624656bff33d8110955779632aaa",
         "d4b4cccda9228624656bff33d8110955779632ag",
         "d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32-aa",
+        "d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32-aa",
+        "d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 a ",
+        "d4.b4.cc.cd.a9.22.86.24.65.6b.ff.33.d8.11.09.55.77.96.32.aa",
         "d4b:4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:aa",
         "d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:a:",
         "1LTMzakihiRla_8z2BEJVXeWMq",
@@ -400,6 +432,7 @@ int main(void)
         cmocka_unit_test(lines_are_counted_right_to_the_end_of_a_long_set),
         cmocka_unit_test(text_is_one_key_id_a_line),
         cmocka_unit_test(text_that_cannot_be_key_ids_is_refused),
+        cmocka_unit_test(a_thumbprint_is_taken_as_windows_and_openssl_show_it),
         cmocka_unit_test(lines_are_bounded),
         cmocka_unit_test(a_value_of_the_command_line_is_a_key_id),
         cmocka_unit_test(thumbprints_are_read_in_every_spelling),

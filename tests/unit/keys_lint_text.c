@@ -51,10 +51,21 @@ static void what_ends_reading_is_told_behind_other_faults(void **state)
     key_lint_destroy(made);
 }
 
+static void a_table_with_separators_is_told(void **state)
+{
+    (void)state;
+    ASSERT_TOLD("key-1\n1LTMzakihiRla_8z2BEJVXeWMqo,stolen\n kid;reason # why\nlast,\n",
+                "2:1: warning: key id \"1LTMzakihiRla_8z2BEJVXeWMqo,stolen\" has a comma in it",
+                "3:2: warning: key id \"kid;reason\" has a semicolon in it",
+                "4:1: warning: key id \"last,\" has a quote or comma at its end");
+    assert_nothing_told("{\"kid\":\"CN=a,O=b\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_ends_reading_is_told_behind_other_faults),
+        cmocka_unit_test(a_table_with_separators_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

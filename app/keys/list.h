@@ -98,6 +98,10 @@ int key_list_read_jwk(struct key_list *list, struct source *source, char *text, 
  */
 const char *key_id_fault(const char *text, size_t length, size_t *at);
 
+/* The key id in a line of text: moves to its first byte and returns its length, 0 where there is white space and a
+ * comment at most. It may be none: see key_id_fault. */
+size_t key_find_id(const char **line, size_t length);
+
 /*
  * Does a token in compact form stand anywhere in it: a JSON object's beginning in base64url, a dot, base64url or
  * nothing (of a JWE), a dot? Then someone pasted the wrong thing, and it is not to be kept or shown. Linear.

@@ -22,6 +22,15 @@ static size_t end_of_id(const char *line, size_t length)
     return end;
 }
 
+size_t key_find_id(const char **line, size_t length)
+{
+    size_t indent = 0;
+    while (indent < length && is_blank((*line)[indent]))
+        indent++;
+    *line += indent;
+    return end_of_id(*line, length - indent);
+}
+
 /* The length of what openssl x509 -fingerprint writes before a thumbprint; 0: this isn't that. */
 static size_t label_length(const char *line, size_t length)
 {
@@ -42,13 +51,10 @@ static size_t label_length(const char *line, size_t length)
 static int read_line(struct key_list *list, struct source *source, size_t begin, size_t length)
 {
     const char *line = source->buffer + begin;
-    size_t indent = 0;
-    while (indent < length && is_blank(line[indent]))
-        indent++;
-    line += indent;
-    length = end_of_id(line, length - indent);
+    length = key_find_id(&line, length);
     if (length == 0)
         return 0;
+    begin = (size_t)(line - source->buffer);
 
     size_t label = label_length(line, length), wrong;
     line += label;
@@ -57,7 +63,7 @@ static int read_line(struct key_list *list, struct source *source, size_t begin,
         key_id_fault(line, length, &wrong); /* the line isn't shown: it may be an Authorization header */
     if (fault != NULL)
         return source_fault(
-            source, source_place(source, begin + indent + label + wrong),
+            source, source_place(source, begin + label + wrong),
             "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line and # "
             "before a comment (a key id with a space can stand in a JWK Set)",
             fault, KEY_TEXT_MAX);
@@ -65,7 +71,7 @@ static int read_line(struct key_list *list, struct source *source, size_t begin,
     char id[KEY_TEXT_MAX + 1];
     memcpy(id, line, length);
     id[length] = '\0';
-    struct place place = source_place(source, begin + indent + label);
+    struct place place = source_place(source, begin + label);
     struct key_draft draft = {.place = place};
     key_draft_name_by_id(&draft, id);
     if (source->lint != NULL)

@@ -75,6 +75,11 @@ static void a_list_may_come_through_a_pipe(void **state)
 
 /* ---- PEM ---- */
 
+#define A_THUMBPRINT "1LTMzakihiRla_8z2BEJVXeWMqo"
+#define A_KEY                                                                                                          \
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"                       \
+    "-----END PUBLIC KEY-----\n"
+
 static void pem_blocks_are_counted(void **state)
 {
     (void)state;
@@ -96,7 +101,7 @@ static void wrong_pem_is_told_with_its_line(void **state)
     static const struct {
         const char *content, *expected;
     } cases[] = {
-        {"text\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        {"some text\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
          ":2: a private key; give the public half only"},
         {"-----BEGIN RSA PRIVATE KEY-----\n", ":1: a private key"},
         {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", ":1: a private key"},
@@ -114,6 +119,12 @@ static void wrong_pem_is_told_with_its_line(void **state)
         {"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
          ":1: the PUBLIC KEY block does not hold what is allowed"},
         {"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "is not base64"},
+        {"# a list\n" A_THUMBPRINT "\n" A_KEY, ":2: text outside PEM blocks that could be a key id"},
+        {A_KEY "  key-1  # why\n", ":4: text outside PEM blocks that could be a key id"},
+        {"d4 b4 cc cd a9 22 86 24 65 6b ff 33 d8 11 09 55 77 96 32 aa\n" A_KEY, ":1: text outside PEM blocks"},
+        {"Certificate:\n    set-in\nkey-1\n" A_KEY, ":3: text outside PEM blocks"},
+        {"Certificate:\n    set-in\n" A_KEY "    key-1\n", ":6: text outside PEM blocks"},
+        {"subject:a\n" A_KEY, ":1: text outside PEM blocks"},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_refused(cases[i].content, cases[i].expected);

@@ -61,11 +61,37 @@ static void a_table_with_separators_is_told(void **state)
     assert_nothing_told("{\"kid\":\"CN=a,O=b\"}");
 }
 
+#define A_KEY                                                                                                          \
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"                       \
+    "-----END PUBLIC KEY-----\n"
+
+/* What openssl prints beside a block is no key id, though a serial number may be spelled as a SHA-1. */
+static void text_outside_pem_blocks_is_told_unless_openssl_wrote_it(void **state)
+{
+    (void)state;
+    assert_nothing_told("# mine\n\nCertificate:\n    Data:\n        Serial Number:\n"
+                        "            d4:b4:cc:cd:a9:22:86:24:65:6b:ff:33:d8:11:09:55:77:96:32:aa\n" A_KEY
+                        "Bag Attributes\n    friendlyName: a\nsubject=CN = a\nissuer=/CN=a\n\n==========\n---\n");
+    ASSERT_TOLD("words before\n" A_KEY "subject=CN = a\n  set in\nSHA1 Fingerprint=D4:B4:CC\n" A_KEY
+                "  more words\nkey-1\n",
+                "1:1: warning: the line is passed over", "7:1: warning: the line is passed over",
+                "8:1: warning: key id \"3YZxBJ12", "11:3: warning: the line is passed over",
+                "12:1: error: text outside PEM blocks that could be a key id");
+    char content[4096] = A_KEY;
+    for (unsigned i = 0; i < 100; i++)
+        strcat(content, "some words\n");
+    struct told told = lint(content, strlen(content));
+    assert_int_equal(told.warnings, 20);
+    assert_non_null(
+        strstr(told.text, "23:1: warning: the line is passed over, as text outside PEM blocks is; more of"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_ends_reading_is_told_behind_other_faults),
         cmocka_unit_test(a_table_with_separators_is_told),
+        cmocka_unit_test(text_outside_pem_blocks_is_told_unless_openssl_wrote_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,8 @@ static char *read_scalar(struct object_reader *reader, char *at)
     return read_literal(reader, at);
 }
 
+static const char comma_before_brace[] = "a comma too many before }";
+
 /* A member's name and its colon, `at` being on what should be the quote. */
 static char *read_name(struct object_reader *reader, char *at, struct object_member *member)
 {
@@ -290,6 +292,8 @@ static char *read_nested(struct object_reader *reader, char *at)
         if (*at != ',')
             return fail(reader, at, "no comma and no end after a value");
         at = skip_space(reader, at + 1);
+        if (at < end && *at == (objects & 1 ? '}' : ']'))
+            return fail(reader, at, objects & 1 ? comma_before_brace : "a comma too many before ]");
         if ((objects & 1) && (at = read_name(reader, at, NULL)) == NULL)
             return NULL;
     }
@@ -353,6 +357,8 @@ bool object_next(struct object_reader *reader, struct object_member *member)
         if (at == reader->end || *at != ',')
             return fail(reader, at, "no comma and no end after a value") != NULL;
         at = skip_space(reader, at + 1);
+        if (at < reader->end && *at == '}')
+            return fail(reader, at, comma_before_brace) != NULL;
     }
     at = read_name(reader, at, member);
     if (at != NULL)

@@ -55,7 +55,7 @@ static const char *canonical_number(struct jwk *jwk, const struct key_kind *kind
     uint8_t room[KEY_NUMBER_MAX];
     ptrdiff_t decoded = key_decode_base64(written->value, written->length, false, room);
     if (decoded <= 0) {
-        *result = jwk_fault(jwk, member, "something else", number_allowed);
+        *result = jwk_fault(jwk, member, "not base64url", number_allowed);
         return NULL;
     }
     const uint8_t *bytes = room;

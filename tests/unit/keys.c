@@ -136,7 +136,8 @@ static void a_wrong_member_is_told_with_its_line_and_what_is_allowed(void **stat
         {"{\"kid\":\"a\",\"n\":\"AAAA\",\"e\":\"AQAB\"}", "member \"kty\" is missing"},
         {"{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\",\"d\":\"AAAA\"}",
          "member \"d\" is there, which makes it a private key; allowed is the public half only"},
-        {"{\"kty\":\"oct\",\"k\":\"AAAA=\"}", "member \"k\" is something else; allowed is a number in base64url"},
+        {"{\"kty\":\"oct\",\"k\":\"AAAA=\"}", "member \"k\" is not base64url; allowed is a number in base64url"},
+        {"{\"kty\":\"RSA\",\"n\":\"!!\",\"e\":\"AQAB\"}", "member \"n\" is not base64url; allowed is a number"},
         {"{\"kty\":\"RSA\"}", "key 1: has nothing to find it by; allowed are kid, x5t"},
         {"{}", "has nothing to find it by"},
         {"{\"kid\":\"a\",\"kid\":\"b\"}", "member \"kid\" is there twice; allowed is once"},
@@ -155,7 +156,15 @@ static void text_that_is_no_set_is_told_with_its_line(void **state)
         {"{\"keys\":[]}", "holds no key"},
         {"{\"keys\":{}}", ":1: found \"{\"; allowed is an array of keys"},
         {"{\"keys\":[\"a\"]}", ":1: key 1: found \"\"\"; allowed is an object"},
-        {"{\"keys\":[{\"kid\":\"a\"},\n]}", ":2: key 2: found \"]\"; allowed is an object"},
+        {"{\"keys\":[{\"kid\":\"a\"},\n]}", ":2: key 1: a comma too many before ]"},
+        {"{\"keys\":[,{\"kid\":\"a\"}]}", ":1: key 1: found \",\"; allowed is an object"},
+        {"{\"keys\":[{\"kid\":\"a\"}],\n}", ":2: a comma too many before }"},
+        {"{\"keys\":[{\"kid\":\"a\",\n}]}", ":2: key 1: not JSON: a comma too many before }"},
+        {"{\"keys\":[{\"kid\":\"a\",\"b\":[1,\n]}]}", ":2: key 1: not JSON: a comma too many before ]"},
+        {"{\"keys\":[{\"kid\":\"a\",\"b\":{\"c\":1,\n}}]}", ":2: key 1: not JSON: a comma too many before }"},
+        {"{\n\"key\":[ {\"kid\":\"a\"}]}", ":2: member \"key\" is not known; was \"keys\" meant?"},
+        {"{\"a\":1,\"Keys\":[{\"kid\":\"a\"}]}", ":1: member \"Keys\" is not known; was \"keys\" meant?"},
+        {"{\"keys\":[{\"kid\":\"a\"}],\n\"JWKs\":[\n{\"kid\":\"b\"}]}", ":2: member \"JWKs\" is not known"},
         {"{\"keys\":[{\"kid\":\"a\"}\n{\"kid\":\"b\"}]}", ":2: key 1: found \"{\"; allowed is a comma or ]"},
         {"{\"keys\":[{\"kid\":\"a\"},\n{\"kid\":\"b", ":2: key 2: the file ends here"},
         {"{\"keys\":[{\"kid\":\"a\"},\n{\"kid\":", ":2: key 2: the file ends here"},
@@ -174,6 +183,7 @@ static void text_that_is_no_set_is_told_with_its_line(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_refused(cases[i].content, cases[i].expected);
+    assert_taken("{\"kid\":\"a\",\"key\":[1],\"jwk\":{}}", 1, 1);
 }
 
 static void an_error_shows_64_characters_at_most_and_no_control_bytes(void **state)

@@ -68,6 +68,34 @@ static void escapes_do_not_move_the_places_behind_them(void **state)
                 "8:3: error: key 3: not JSON: an escape that JSON does not have");
 }
 
+static void keys_by_another_name_are_told_once(void **state)
+{
+    (void)state;
+    ASSERT_TOLD("{\"key\":[{\"kid\":\"a\"}]}", "1:2: error: member \"key\" is not known; was \"keys\" meant?");
+    ASSERT_TOLD("{\"keys\":[{\"kid\":\"a\"},\n {\"kid\":1},\n ],\n \"Keys\":[{}]}",
+                "2:3: error: key 2: member \"kid\" is a number", "3:2: error: key 2: a comma too many before ]",
+                "4:2: error: member \"Keys\" is not known");
+    ASSERT_TOLD("{\"kty\":\"RSA\",\"n\":\"!!\",\"e\":\"AQAB\"}", "1:14: error: key 1: member \"n\" is not base64url");
+}
+
+static void note_member(void *context, const struct key_problem *problem)
+{
+    snprintf(context, 32, "%s", problem->member != NULL ? problem->member : "none");
+}
+
+static void a_member_that_is_not_known_is_named_apart_from_the_text(void **state)
+{
+    (void)state;
+    static const char content[] = "{\"kid\":\"a\",\"revok\\u0065dAt\":\"b\"}";
+    char member[32] = "";
+    struct key_lint *made;
+    assert_int_equal(key_lint_create(&made, note_member, member), 0);
+    assert_int_equal(key_lint_file(made, files_write(content, strlen(content))), 0);
+    assert_string_equal(member, "revokedAt");
+    files_remove();
+    key_lint_destroy(made);
+}
+
 static void every_mistake_of_a_text_is_told_with_its_place(void **state)
 {
     (void)state;
@@ -429,6 +457,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mistake_of_a_set_is_told_with_its_place),
         cmocka_unit_test(escapes_do_not_move_the_places_behind_them),
+        cmocka_unit_test(keys_by_another_name_are_told_once),
+        cmocka_unit_test(a_member_that_is_not_known_is_named_apart_from_the_text),
         cmocka_unit_test(every_mistake_of_a_text_is_told_with_its_place),
         cmocka_unit_test(every_mistake_of_pem_is_told_with_its_place),
         cmocka_unit_test(a_file_that_cannot_be_read_on_is_told_up_to_there),

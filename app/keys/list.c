@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list in memory, and which format a file is in. */
+/* The list in memory. */
 #include "list.h"
 #include "json.h"
 #include "lint.h"
@@ -201,98 +201,12 @@ bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, 
 
 _Static_assert(KEY_LISTED_NAMES_MAX == KEY_DRAFT_THUMBPRINTS_MAX + 1, "its thumbprints and its text");
 
-/* Remembers where the following keys come from. */
-static int set_source(struct key_list *list, const char *source, struct error *error)
+int key_list_set_source(struct key_list *list, const char *source, struct error *error)
 {
     if (reserve_text(list, strlen(source) + 1) != 0)
         return error_set(error, ENOMEM, "out of memory after %zu revoked keys", list->entries_count);
     list->source = keep_text(list, source);
     return 0;
-}
-
-static bool is_json(const char *text, size_t length)
-{
-    size_t at = strspn(text, " \t\r\n");
-    return at < length && (text[at] == '{' || text[at] == '[');
-}
-
-static bool is_pem(const char *text, size_t length)
-{
-    static const char begin[] = "-----BEGIN ";
-    const char *found = memmem(text, length, begin, sizeof(begin) - 1);
-    while (found != NULL && found != text && found[-1] != '\n' && found[-1] != '\r')
-        found = memmem(found + 1, (size_t)(text + length - found - 1), begin, sizeof(begin) - 1);
-    return found != NULL;
-}
-
-static bool is_text(const char *text, size_t length)
-{
-    (void)text, (void)length;
-    return true;
-}
-
-/* What a list may be, in the order in which it is tried; `text` is the file's beginning, NUL-terminated. */
-static const struct format {
-    bool (*is)(const char *text, size_t length);
-    int (*read)(struct key_list *list, struct source *source);
-} formats[] = {
-    {is_json, key_list_read_jwks},
-    {is_pem, key_list_read_pem},
-    {is_text, key_list_read_text},
-};
-
-/* What people give by mistake, by the first bytes. Longest first where one begins another. */
-static const struct mistake {
-    const char *bytes;
-    size_t length;
-    const char *found;
-} mistakes[] = {
-    {"\xff\xfe", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16 -t UTF-8"},
-    {"\xfe\xff", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16 -t UTF-8"},
-    {"{\0", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16LE -t UTF-8"},
-    {"\0{", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16BE -t UTF-8"},
-    {"\x1f\x8b", 2, "compressed; allowed is plain text, so unpack it with gunzip"},
-    {"\x28\xb5\x2f\xfd", 4, "compressed; allowed is plain text, so unpack it with unzstd"},
-    {"\x30\x82", 2, "DER; allowed is PEM, so convert it: openssl x509 -inform DER, or openssl pkey -pubin -inform DER"},
-};
-
-/* How much of a file tells its kind: openssl x509 -text writes a few KiB before the PEM block. */
-#define TELLING_BYTES (64 * 1024)
-
-static int read_source(struct key_list *list, struct source *source)
-{
-    int filled = 1;
-    while (filled > 0 && source->end < TELLING_BYTES)
-        filled = source_fill(source);
-    if (filled < 0)
-        return filled;
-    if (source->end == 0)
-        return error_set(source->error, EINVAL, "key list %s is empty; allowed is one key at least", source->path);
-    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
-        if (source->end >= mistakes[i].length && memcmp(source->buffer, mistakes[i].bytes, mistakes[i].length) == 0)
-            return error_set(source->error, EINVAL, "key list %s is %s", source->path, mistakes[i].found);
-    if (source->end >= 3 && memcmp(source->buffer, "\xef\xbb\xbf", 3) == 0)
-        source->mark = source->at = 3;
-
-    char telling[TELLING_BYTES + 1];
-    size_t length = source->end - source->at < TELLING_BYTES ? source->end - source->at : TELLING_BYTES;
-    memcpy(telling, source->buffer + source->at, length);
-    telling[length] = '\0';
-    const struct format *format = formats;
-    while (!format->is(telling, length))
-        format++;
-    return format->read(list, source);
-}
-
-int key_list_read(struct key_list *list, struct source *source)
-{
-    size_t before = list->entries_count;
-    int result = set_source(list, source->path, source->error);
-    if (result == 0)
-        result = read_source(list, source);
-    if (result == 0 && list->entries_count == before && (source->lint == NULL || !key_lint_has_faults(source->lint)))
-        result = error_set(source->error, EINVAL, "key list %s holds no key; allowed is one at least", source->path);
-    return result;
 }
 
 int key_list_add_file(struct key_list *list, const char *path, struct error *error)
@@ -323,7 +237,7 @@ int key_list_add_value(struct key_list *list, const char *value, struct error *e
         return error_set(error, EINVAL,
                          "id: %s; allowed is a key id of 1 to %d bytes (one with a space can stand in a JWK Set)",
                          fault, KEY_TEXT_MAX);
-    int result = set_source(list, "-k", error);
+    int result = key_list_set_source(list, "-k", error);
     if (result != 0)
         return result;
     struct key_draft draft = {.place = {.line = 1}};

@@ -80,6 +80,9 @@ struct key_list {
 /* Adds the draft as an entry; to a list that is linted, then looks whether another one names the same key. */
 int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source);
 
+/* Remembers where the following keys come from. */
+int key_list_set_source(struct key_list *list, const char *source, struct error *error);
+
 /* Reads a whole file into the list, in the format that it is in; what was added before a failure stays. */
 int key_list_read(struct key_list *list, struct source *source);
 

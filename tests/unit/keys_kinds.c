@@ -26,7 +26,40 @@ static void files_of_other_kinds_are_named(void **state)
     assert_bytes_refused("\x30\x82\x01\x02", 4, "is DER; allowed is PEM");
     assert_bytes_refused("\x7f"
                          "ELF\x02\x01\x01\0\0\0",
-                         10, ":1: the key id holds a control byte");
+                         10, " is binary, not text; allowed is a JWK Set");
+    assert_bytes_refused("k\0e\0y\0\n\0", 8, " is UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16LE");
+    assert_bytes_refused("\0k\0e\0y\0\n", 8, " is UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16BE");
+    assert_bytes_refused("\xd4\xc3\xb2\xa1\x02\0\x04\0", 8, " is a capture; allowed is a list of keys");
+    assert_bytes_refused("\xa1\xb2\x3c\x4d\0\x02\0\x04", 8, " is a capture");
+    assert_bytes_refused("\x0a\x0d\x0d\x0a\x1c\0\0\0", 8, " is a capture");
+    /* A text with a control byte here and there says where. */
+    assert_bytes_refused("a\nb\0c\nd\0\n\x01", 10, ":2: the key id holds a control byte");
+}
+
+/* The beginnings of what openssl 3.0 writes with -outform DER. */
+static void a_private_key_in_der_is_told_from_a_public_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *what;
+    } cases[] = {
+        {"\x30\x82\x02\x77\x02\x01\x00\x30\x0d\x06\x09", 11, "is a private key in DER"}, /* PKCS #8, RSA */
+        {"\x30\x82\x02\x5d\x02\x01\x00\x02\x81\x81\x00", 11, "is a private key in DER"}, /* PKCS #1 */
+        {"\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a", 11, "is a private key in DER"}, /* PKCS #8, EC */
+        {"\x30\x77\x02\x01\x01\x04\x20\x51\x52\x53\x54", 11, "is a private key in DER"}, /* SEC 1 */
+        {"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65", 11, "is a private key in DER"}, /* Ed25519 */
+        {"\x30\x82\x0a\x01\x02\x01\x03\x30\x82\x09\xc7", 11, "is a private key in DER"}, /* PKCS #12 */
+        {"\x30\x81\xec\x30\x57\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", 16, "is a private key in DER"},
+        {"\x30\x82\x01\x8c\x30\x81\xf6\xa0\x03\x02\x01\x02", 12, "is DER; allowed is PEM"}, /* X.509 */
+        {"\x30\x81\x9f\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 16, "is DER; allowed is PEM"},
+        {"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d", 11, "is DER; allowed is PEM"}, /* of EC, public */
+        {"\x30\x81\x89\x02\x81\x81\x00\xb2\x01\x02\x03", 11, "is DER; allowed is PEM"}, /* PKCS #1, public */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_bytes_refused(cases[i].bytes, cases[i].length, cases[i].what);
+    assert_taken("0Y0-key\n", 1, 1); /* those of a SEQUENCE in text */
 }
 
 static void what_cannot_be_read_is_named(void **state)
@@ -152,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_other_kinds_are_named),
+        cmocka_unit_test(a_private_key_in_der_is_told_from_a_public_one),
         cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(a_list_of_more_than_a_gibibyte_is_refused),
         cmocka_unit_test(a_list_may_come_through_a_pipe),

@@ -65,9 +65,8 @@ static const char *find_mistake(const char *text, size_t length)
 {
     switch (der_look_at((const uint8_t *)text, length)) {
     case DER_PRIVATE_KEY:
-        return "a private key in DER; allowed is the public half, in PEM, as openssl pkey -inform DER -pubout writes "
-               "it "
-               "(and think of who has seen this file)";
+        return "a private key in DER; allowed is the public half, in PEM: openssl pkey -inform DER -pubout (and think "
+               "of who has seen this file)";
     case DER_OTHER:
         return "DER; allowed is PEM, so convert it: openssl x509 -inform DER, or openssl pkey -pubin -inform DER";
     case DER_NONE:

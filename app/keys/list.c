@@ -164,9 +164,17 @@ int key_list_add(struct key_list *list, const struct key_draft *draft, struct so
     return result;
 }
 
-static const char *text_at(const struct key_list *list, uint32_t offset)
+struct key_entry list_entry_view(const struct list_entry *entry, const char *block)
 {
-    return offset != 0 ? list->text + offset : NULL;
+    return (struct key_entry){
+        .id = list_text(block, entry->id),
+        .issuer = list_text(block, entry->issuer),
+        .reason = list_text(block, entry->reason),
+        .severity = list_text(block, entry->severity),
+        .revoked_at = list_text(block, entry->revoked_at),
+        .source = list_text(block, entry->source),
+        .line = entry->line,
+    };
 }
 
 bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, struct key_listed *listed)
@@ -174,15 +182,7 @@ bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, 
     if (cursor->entry >= list->entries_count)
         return false;
     const struct list_entry *entry = &list->entries[cursor->entry];
-    listed->entry = (struct key_entry){
-        .id = text_at(list, entry->id),
-        .issuer = text_at(list, entry->issuer),
-        .reason = text_at(list, entry->reason),
-        .severity = text_at(list, entry->severity),
-        .revoked_at = text_at(list, entry->revoked_at),
-        .source = text_at(list, entry->source),
-        .line = entry->line,
-    };
+    listed->entry = list_entry_view(entry, list->text);
     listed->names_count = 0;
     if (entry->id_is_name)
         listed->names[listed->names_count++] = (struct key_listed_name){

@@ -54,6 +54,15 @@ struct list_entry {
     uint32_t id_is_name : 1;
 };
 
+/* The string at an offset, in a block that is key_list.text or a copy of it. */
+static inline const char *list_text(const char *block, uint32_t offset)
+{
+    return offset != 0 ? block + offset : NULL;
+}
+
+/* The entry as the rest of the program sees it, with its strings in the block. */
+struct key_entry list_entry_view(const struct list_entry *entry, const char *block);
+
 struct list_thumbprint {
     uint32_t entry;
     struct key_thumbprint thumbprint;

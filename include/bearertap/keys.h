@@ -52,7 +52,7 @@ int key_list_add_file(struct key_list *list, const char *path, struct error *err
 int key_list_add_value(struct key_list *list, const char *value, struct error *error);
 
 size_t key_list_entries(const struct key_list *list); /* keys */
-size_t key_list_names(const struct key_list *list);   /* names under which they are found */
+size_t key_list_names(const struct key_list *list);   /* names under which they are found; of several, once for each */
 
 /* Where an entry has a name from; bits. */
 enum key_origin {
@@ -106,7 +106,8 @@ typedef void key_problem_report(void *context, const struct key_problem *problem
 
 struct key_lint;
 
-/* Each problem is reported as it is found, in a file's order of lines but for what a line can't say. */
+/* Each problem is reported as it is found, in a file's order of lines but for what a line can't say. 0, -ENOMEM, or
+ * another negative errno where there are no random bytes for its hash. */
 int key_lint_create(struct key_lint **lint, key_problem_report *report, void *context);
 void key_lint_destroy(struct key_lint *lint);
 
@@ -122,8 +123,9 @@ size_t key_list_table_bytes(const struct key_list *list);
 /*
  * A NULL table is an empty one to all that follows, so that a program without keys needs no table.
  *
- * It has room for twice the names it was made with. The index takes 102 bytes a name (at ten million: 64 in key slots,
- * 26 in buckets, 13 in the ring of free slots), an entry 56 and its text.
+ * It has room for twice the names it was made with, for keys that are added while it runs (which comes with control)
+ * and so that no insertion fails. The index takes 102 bytes a name (at ten million: 64 in key slots, 26 in buckets, 13
+ * in the ring of free slots), an entry 56 and its text.
  */
 struct key_table;
 

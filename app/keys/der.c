@@ -63,6 +63,28 @@ static bool take_time(struct der *from, struct der *time)
     return take(from, TAG_UTC_TIME, time) || take(from, TAG_GENERALIZED_TIME, time);
 }
 
+enum der_look der_look_at(const uint8_t *bytes, size_t length)
+{
+    static const uint8_t pkcs5[] = {TAG_OBJECT_IDENTIFIER, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5};
+    /* No text begins as a SEQUENCE with a length of two bytes does; of a shorter one what is in it must tell. */
+    enum der_look otherwise = length >= 2 && bytes[0] == TAG_SEQUENCE && bytes[1] == 0x82 ? DER_OTHER : DER_NONE;
+    size_t at = 0;
+    for (unsigned depth = 0; depth < 2 && length - at >= 2 && bytes[at] == TAG_SEQUENCE; depth++) {
+        size_t more = bytes[at + 1] < 0x80 ? 0 : bytes[at + 1] & 0x7f; /* bytes of the length, which isn't read */
+        if (length - at < 2 + more + 2)
+            return otherwise;
+        at += 2 + more;
+        if (depth == 0 && bytes[at] == TAG_INTEGER && bytes[at + 1] == 1)
+            return DER_PRIVATE_KEY;
+    }
+    if (at == 0)
+        return DER_NONE;
+    if (length - at >= sizeof(pkcs5) && memcmp(bytes + at, pkcs5, sizeof(pkcs5)) == 0)
+        return DER_PRIVATE_KEY;
+    bool is_known = bytes[at] == TAG_OBJECT_IDENTIFIER || bytes[at] == TAG_INTEGER || bytes[at] == TAG_VERSION;
+    return is_known ? DER_OTHER : otherwise;
+}
+
 bool der_read_certificate(const uint8_t *bytes, size_t length, struct certificate *certificate)
 {
     struct der file = {bytes, bytes + length}, outer, signed_part, signature, validity, public_key;

@@ -21,6 +21,11 @@ struct certificate {
     struct der not_before, not_after; /* UTCTime or GeneralizedTime, the digits and the Z */
 };
 
+/* What a file in DER begins like. A private key (PKCS #8, PKCS #1, SEC 1, PKCS #12) begins with a version of one byte,
+ * an encrypted one with an algorithm of PKCS #5; a certificate and a public key with neither. */
+enum der_look { DER_NONE, DER_PRIVATE_KEY, DER_OTHER };
+enum der_look der_look_at(const uint8_t *bytes, size_t length);
+
 /* False where it is no certificate, or something stands behind it. */
 bool der_read_certificate(const uint8_t *der, size_t length, struct certificate *certificate);
 

@@ -6,11 +6,19 @@
 
 #include <bearertap/hex.h>
 
-static char *skip_space(char *at, const char *end)
+static char *skip_space(struct object_reader *reader, char *at)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
-        at++;
+    for (; at < reader->end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'); at++)
+        if (*at == '\n') {
+            reader->line++;
+            reader->line_start = at + 1;
+        }
     return at;
+}
+
+static struct object_position position_of(const struct object_reader *reader, const char *at)
+{
+    return (struct object_position){reader->line, (unsigned)(at - reader->line_start)};
 }
 
 static char *fail(struct object_reader *reader, char *at, const char *fault)
@@ -228,20 +236,24 @@ static char *read_scalar(struct object_reader *reader, char *at)
     return read_literal(reader, at);
 }
 
+static const char comma_before_brace[] = "a comma too many before }";
+
 /* A member's name and its colon, `at` being on what should be the quote. */
 static char *read_name(struct object_reader *reader, char *at, struct object_member *member)
 {
     if (at == reader->end || *at != '"')
         return fail(reader, at, "a member without its name in quotes");
-    if (member != NULL)
+    if (member != NULL) {
         member->name = at + 1;
+        member->position = position_of(reader, at);
+    }
     at = read_string(reader, at + 1, member != NULL ? &member->name_length : NULL);
     if (at == NULL)
         return NULL;
-    at = skip_space(at, reader->end);
+    at = skip_space(reader, at);
     if (at == reader->end || *at != ':')
         return fail(reader, at, "no colon after a member's name");
-    return skip_space(at + 1, reader->end);
+    return skip_space(reader, at + 1);
 }
 
 /* Moves behind an object or array, `at` being on its bracket. A bit for each that is open says which of both it is. */
@@ -257,7 +269,7 @@ static char *read_nested(struct object_reader *reader, char *at)
                 return fail(reader, at, "objects and arrays nested too deep");
             depth++;
             objects = objects << 1 | (*at == '{');
-            at = skip_space(at + 1, end);
+            at = skip_space(reader, at + 1);
             is_value_read = at < end && *at == (objects & 1 ? '}' : ']');
             if (!is_value_read && (objects & 1) && (at = read_name(reader, at, NULL)) == NULL)
                 return NULL;
@@ -267,7 +279,7 @@ static char *read_nested(struct object_reader *reader, char *at)
             return NULL;
         }
         for (;;) { /* behind a value, or on the bracket that closes nothing */
-            at = skip_space(at, end);
+            at = skip_space(reader, at);
             if (at == end)
                 return fail(reader, at, "it ends too early");
             if (*at != (objects & 1 ? '}' : ']'))
@@ -279,7 +291,9 @@ static char *read_nested(struct object_reader *reader, char *at)
         }
         if (*at != ',')
             return fail(reader, at, "no comma and no end after a value");
-        at = skip_space(at + 1, end);
+        at = skip_space(reader, at + 1);
+        if (at < end && *at == (objects & 1 ? '}' : ']'))
+            return fail(reader, at, objects & 1 ? comma_before_brace : "a comma too many before ]");
         if ((objects & 1) && (at = read_name(reader, at, NULL)) == NULL)
             return NULL;
     }
@@ -312,24 +326,29 @@ static char *read_value(struct object_reader *reader, char *at, struct object_me
 
 void object_begin(struct object_reader *reader, char *text, size_t length)
 {
-    *reader = (struct object_reader){.at = text, .end = text + length};
+    *reader = (struct object_reader){.at = text, .end = text + length, .line_start = text};
+}
+
+struct object_position object_position(const struct object_reader *reader)
+{
+    return position_of(reader, reader->at);
 }
 
 bool object_next(struct object_reader *reader, struct object_member *member)
 {
     if (reader->ended || reader->fault != NULL)
         return false;
-    char *at = skip_space(reader->at, reader->end);
+    char *at = skip_space(reader, reader->at);
     bool is_first = !reader->began;
     if (is_first) {
         if (at == reader->end || *at != '{')
             return fail(reader, at, "no object") != NULL;
         reader->began = true;
-        at = skip_space(at + 1, reader->end);
+        at = skip_space(reader, at + 1);
     }
     if (at < reader->end && *at == '}') {
         reader->ended = true;
-        at = skip_space(at + 1, reader->end);
+        at = skip_space(reader, at + 1);
         if (at != reader->end)
             return fail(reader, at, "something behind the object") != NULL;
         return false;
@@ -337,7 +356,9 @@ bool object_next(struct object_reader *reader, struct object_member *member)
     if (!is_first) {
         if (at == reader->end || *at != ',')
             return fail(reader, at, "no comma and no end after a value") != NULL;
-        at = skip_space(at + 1, reader->end);
+        at = skip_space(reader, at + 1);
+        if (at < reader->end && *at == '}')
+            return fail(reader, at, comma_before_brace) != NULL;
     }
     at = read_name(reader, at, member);
     if (at != NULL)
@@ -359,7 +380,7 @@ bool array_is_empty(const char *array, size_t length)
 bool array_first_string(char *array, size_t length, char **string, size_t *string_length)
 {
     struct object_reader reader = {.end = array + length};
-    char *at = skip_space(array + 1, reader.end);
+    char *at = skip_space(&reader, array + 1);
     if (at == reader.end || *at != '"')
         return false;
     *string = at + 1;

@@ -13,16 +13,25 @@
  * what is wrong in it. (The scanner of token.h is for headers off the wire, where what any validator accepts counts.)
  *
  * A tree, as jansson makes it, takes 1.5 us a key of a few members and forgets where they stood. This walks once, at
- * 0.2 us, allocates nothing, and every member points into the text, so that its line is known. Strings are made ready
- * in place: escapes undone, and a NUL over the closing quote. What is nested is checked and left as it is.
+ * 0.2 us, allocates nothing, and every member points into the text. Strings are made ready in place: escapes undone,
+ * and a NUL over the closing quote. What is nested is checked and left as it is.
+ *
+ * Lines are counted while it walks, in the white space between values, which is all that may hold them: afterwards a
+ * string may hold line feeds that were escapes.
  */
 
 /* Brackets in a value; a JWK has one or two. */
 #define JSON_DEPTH_MAX 64
 
+/* Where something is in the object's text: lines that end before it, and bytes between the last such end and it. */
+struct object_position {
+    unsigned line, column; /* from 0 */
+};
+
 struct object_member {
-    const char *name; /* behind its quote, escapes undone, not NUL-terminated */
+    const char *name; /* behind its quote, escapes undone, NUL-terminated */
     size_t name_length;
+    struct object_position position; /* of the quote before the name */
     enum json_kind kind;
     char *value; /* a string behind its quote, NUL-terminated; anything else from its first byte */
     size_t length;
@@ -30,6 +39,8 @@ struct object_member {
 
 struct object_reader {
     char *at, *end;
+    const char *line_start; /* of the line of `at` */
+    unsigned line;          /* lines that end before it */
     bool began, ended;
     const char *fault; /* what is wrong at `at`, a phrase for a person; NULL: nothing */
 };
@@ -39,6 +50,9 @@ void object_begin(struct object_reader *reader, char *text, size_t length);
 
 /* False after the last member, and where something is wrong. */
 bool object_next(struct object_reader *reader, struct object_member *member);
+
+/* Of `at`, which is where the fault is once object_next has returned false. */
+struct object_position object_position(const struct object_reader *reader);
 
 /* The first element of an array that object_next gave, where it is a string, made ready likewise. */
 bool array_first_string(char *array, size_t length, char **string, size_t *string_length);

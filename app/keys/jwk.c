@@ -46,28 +46,17 @@ static enum known_member find_member(const char *name, size_t length)
     return (enum known_member)member;
 }
 
-/* Counted only where there is something to tell, and on from where the last thing was told. */
-struct place jwk_place(const struct jwk *jwk, const char *at)
+struct place jwk_place(const struct jwk *jwk, struct object_position position)
 {
-    struct jwk_counted *counted = jwk->counted;
     struct place place = jwk->place;
-    if (at < counted->at)
-        *counted = (struct jwk_counted){jwk->text, place.line, place.column};
-    const char *line = counted->at;
-    for (const char *newline; (newline = memchr(line, '\n', (size_t)(at - line))) != NULL; line = newline + 1) {
-        counted->line++;
-        counted->column = 1;
-    }
-    counted->column += (unsigned)(at - line);
-    counted->at = at;
-    place.line = counted->line;
-    place.column = counted->column;
+    place.column = position.line == 0 ? place.column + position.column : position.column + 1;
+    place.line += position.line;
     return place;
 }
 
 struct place jwk_member_place(const struct jwk *jwk, enum known_member member)
 {
-    struct place place = jwk_has(jwk, member) ? jwk_place(jwk, jwk->members[member].name - 1) : jwk->place;
+    struct place place = jwk_has(jwk, member) ? jwk_place(jwk, jwk->members[member].position) : jwk->place;
     place.member = known_member_names[member];
     return place;
 }
@@ -115,6 +104,8 @@ int jwk_read_text(struct jwk *jwk, enum known_member member, const char *allowed
         return jwk_fault(jwk, member, "empty", allowed);
     if (found->length > KEY_TEXT_MAX)
         return jwk_fault(jwk, member, "longer than 4,096 bytes", allowed);
+    if (key_is_like_a_token(found->value, found->length))
+        return jwk_fault(jwk, member, KEY_TOKEN_WORDS, member == MEMBER_KID ? "the kid from its header" : allowed);
     *text = found->value;
     return 0;
 }
@@ -126,8 +117,6 @@ static int read_kid(struct jwk *jwk)
     int result = jwk_read_text(jwk, MEMBER_KID, allowed, &kid);
     if (result != 0 || kid == NULL)
         return result;
-    if (key_is_like_a_token(kid, jwk->members[MEMBER_KID].length)) /* and isn't shown */
-        return jwk_fault(jwk, MEMBER_KID, "what looks like a whole token", "the kid from its header");
     key_draft_name_by_id(jwk->draft, kid);
     if (jwk->source->lint != NULL)
         key_lint_kid(jwk->source->lint, jwk->source, jwk_member_place(jwk, MEMBER_KID), kid);
@@ -239,15 +228,14 @@ static int read_members(struct jwk *jwk, char *text, size_t length, bool *is_jso
     *is_json = reader.fault == NULL;
     if (*is_json)
         return 0;
-    return source_fault(jwk->source, jwk_place(jwk, reader.at), "not JSON: %s; allowed is an object as RFC 8259 has it",
-                        reader.fault);
+    return source_fault(jwk->source, jwk_place(jwk, object_position(&reader)),
+                        "not JSON: %s; allowed is an object as RFC 8259 has it", reader.fault);
 }
 
 int key_list_read_jwk(struct key_list *list, struct source *source, char *text, size_t length, struct place place)
 {
     struct key_draft draft = {.place = place};
-    struct jwk_counted counted = {text, place.line, place.column};
-    struct jwk jwk = {.source = source, .text = text, .place = place, .draft = &draft, .counted = &counted};
+    struct jwk jwk = {.source = source, .place = place, .draft = &draft};
     bool is_json;
     int result = read_members(&jwk, text, length, &is_json);
     if (result != 0 || !is_json)

@@ -41,18 +41,10 @@ extern const char *const known_member_names[KNOWN_MEMBERS];
 
 struct jwk {
     struct source *source;
-    const char *text; /* as the file has it, but for strings, which are made ready */
-    struct place place;
+    struct place place; /* of its opening brace */
     struct key_draft *draft;
     struct object_member members[KNOWN_MEMBERS]; /* name NULL: it isn't there */
     bool has_faults;                             /* told, and passed over since the list is linted */
-    struct jwk_counted *counted;
-};
-
-/* How far newlines were counted: an object of a megabyte may hold a hundred thousand problems. */
-struct jwk_counted {
-    const char *at;
-    unsigned line, column;
 };
 
 static inline bool jwk_has(const struct jwk *jwk, enum known_member member)
@@ -66,8 +58,8 @@ static inline const char *jwk_text(const struct jwk *jwk, enum known_member memb
     return jwk_has(jwk, member) && jwk->members[member].kind == JSON_KIND_STRING ? jwk->members[member].value : NULL;
 }
 
-/* Where a byte of the text stands. */
-struct place jwk_place(const struct jwk *jwk, const char *at);
+/* Where in the file something of the object stands. */
+struct place jwk_place(const struct jwk *jwk, struct object_position position);
 
 /* Where a member stands; the object where it is missing. */
 struct place jwk_member_place(const struct jwk *jwk, enum known_member member);

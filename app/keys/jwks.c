@@ -16,7 +16,8 @@
 struct jwks {
     struct key_list *list;
     struct source *source;
-    unsigned ordinal; /* of the key being read, from 1; 0 outside of them */
+    unsigned ordinal;  /* of the key being read, from 1; 0 outside of them */
+    bool has_misnamed; /* keys under another name than "keys": a fault that was told */
 };
 
 /* Where reading is. */
@@ -75,7 +76,7 @@ static int skip_string(struct jwks *jwks)
     }
 }
 
-/* Moves behind an object or array, `at` being on its bracket. Whether brackets match in kind is for jansson to say. */
+/* Moves behind an object or array, `at` being on its bracket. Whether brackets match in kind is for json.h to say. */
 static int skip_brackets(struct jwks *jwks)
 {
     struct source *source = jwks->source;
@@ -153,16 +154,23 @@ static int read_keys(struct jwks *jwks)
     if (result != 0)
         return result;
     source->piece = "a key";
-    if (skip_space(source) == ']') {
-        source_take(source);
-        return 0;
-    }
     for (;;) {
+        int byte = skip_space(source);
+        if (byte < 0)
+            return byte;
+        if (byte == ']') {
+            if (jwks->ordinal > 0)
+                result = source_fault(source, place_here(jwks), "a comma too many before ]");
+            if (result != 0)
+                return result;
+            source_take(source);
+            break;
+        }
         jwks->ordinal++;
         result = read_key(jwks);
         if (result != 0)
             return result;
-        int byte = skip_space(source);
+        byte = skip_space(source);
         if (byte == '{') { /* a forgotten comma: the one mistake of syntax that can be read on after */
             result = source_fault(source, place_here(jwks), "found \"{\"; allowed is a comma or ] after a key");
             if (result != 0)
@@ -180,6 +188,32 @@ static int read_keys(struct jwks *jwks)
 }
 
 /*
+ * Keys under a name that is nearly "keys" would be lost without a word, beside others or in what then is a JWK without
+ * names. `name`, quoted, and `value`, behind which reading is, are offsets from the mark.
+ */
+static int check_name(struct jwks *jwks, struct place place, size_t name, size_t name_length, size_t value)
+{
+    static const char *const nearly[] = {"keys", "key", "jwks", "jwk"};
+    struct source *source = jwks->source;
+    const char *text = source->buffer + source->mark, *array = text + value, *end = source->buffer + source->at;
+    if (*array != '[')
+        return 0;
+    do
+        array++;
+    while (array < end && strchr(" \t\r\n", *array) != NULL);
+    for (size_t i = 0; *array == '{' && i < sizeof(nearly) / sizeof(nearly[0]); i++) {
+        size_t length = strlen(nearly[i]);
+        char shown[KEY_SHOWN_MAX];
+        if (name_length != length + 2 || strncasecmp(text + name + 1, nearly[i], length) != 0)
+            continue;
+        jwks->has_misnamed = true;
+        return source_fault(source, place, "member %s is not known; was \"keys\" meant?",
+                            key_show(text + name + 1, length, shown));
+    }
+    return 0;
+}
+
+/*
  * The members of the outer object, `at` being behind its brace; behind the closing one afterwards. While "keys" has not
  * come, everything is kept from the mark on, since the object may be a single JWK.
  */
@@ -193,19 +227,28 @@ static int read_members(struct jwks *jwks, bool *has_keys)
     }
     for (;;) {
         byte = skip_space(source);
+        if (byte == '}')
+            return source_fail(source, place_here(jwks), EINVAL, "a comma too many before }");
         if (byte != '"')
             return fail_syntax(jwks, byte, "a member's name in quotes");
+        struct place place = place_here(jwks);
         size_t name = source->at - source->mark;
         source_take(source);
         int result = skip_string(jwks);
         if (result != 0)
             return result;
-        bool is_keys = name_is(source->buffer + source->mark + name, source->at - source->mark - name, "keys");
+        size_t name_length = source->at - source->mark - name;
+        bool is_keys = name_is(source->buffer + source->mark + name, name_length, "keys");
         if (is_keys && *has_keys)
             return source_fail(source, place_here(jwks), EINVAL, "a second member \"keys\"; allowed is one");
         result = expect(jwks, ':', "a colon after a member's name");
+        if (result == 0 && (byte = skip_space(source)) < 0)
+            result = byte;
+        size_t value = source->at - source->mark;
         if (result == 0)
             result = is_keys ? read_keys(jwks) : skip_value(jwks);
+        if (result == 0 && !is_keys)
+            result = check_name(jwks, place, name, name_length, value);
         if (result != 0)
             return result;
         *has_keys |= is_keys;
@@ -234,7 +277,7 @@ int key_list_read_jwks(struct key_list *list, struct source *source)
     bool has_keys = false;
     if (result == 0)
         result = read_members(&jwks, &has_keys);
-    if (result == 0 && !has_keys)
+    if (result == 0 && !has_keys && !jwks.has_misnamed)
         result = key_list_read_jwk(list, source, source->buffer + source->mark, source->at - source->mark, place);
     if (result != 0)
         return result;

@@ -107,7 +107,7 @@ size_t key_lint_file(struct key_lint *lint, const char *path)
         result = key_list_read(lint->list, &source);
         source_close(&source);
     }
-    if (result != 0 && lint->faults == 0) /* of the file as a whole; what has a line was told by source_fail */
+    if (result != 0 && !source.failure_told) /* of the file as a whole: what has a line was told by source_fail */
         key_lint_report(lint, true, path, (struct place){0}, error.text[0] != '\0' ? error.text : strerror(-result));
     return lint->faults;
 }
@@ -150,11 +150,6 @@ static bool is_same_issuer(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static const char *entry_text(const struct key_lint *lint, uint32_t offset)
-{
-    return offset != 0 ? lint->list->text + offset : NULL;
-}
-
 /* The entry that bears a text for this issuer, or NULL. */
 static const struct list_entry *find_text(const struct key_lint *lint, const char *text, const char *issuer)
 {
@@ -164,7 +159,8 @@ static const struct list_entry *find_text(const struct key_lint *lint, const cha
         if (lint->seen[i].hash != hash || !lint->seen[i].is_text)
             continue;
         const struct list_entry *entry = &lint->list->entries[lint->seen[i].name - 1];
-        if (strcmp(entry_text(lint, entry->id), text) == 0 && is_same_issuer(entry_text(lint, entry->issuer), issuer))
+        if (strcmp(list_text(lint->list->text, entry->id), text) == 0 &&
+            is_same_issuer(list_text(lint->list->text, entry->issuer), issuer))
             return entry;
     }
     return NULL;
@@ -210,15 +206,15 @@ static void tell_twice(struct key_lint *lint, const struct source *source, struc
                        const struct list_entry *entry, const struct list_entry *other, const char *by)
 {
     char id[KEY_SHOWN_MAX], other_id[KEY_SHOWN_MAX];
-    const char *text = entry_text(lint, entry->id), *other_text = entry_text(lint, other->id);
+    const char *text = list_text(lint->list->text, entry->id), *other_text = list_text(lint->list->text, other->id);
     key_show(text, strlen(text), id);
     if (strcmp(text, other_text) == 0)
-        key_lint_warn(lint, source, place, "key id %s is there already: %s:%u", id, entry_text(lint, other->source),
-                      other->line);
+        key_lint_warn(lint, source, place, "key id %s is there already: %s:%u", id,
+                      list_text(lint->list->text, other->source), other->line);
     else
         key_lint_warn(lint, source, place, "key id %s names a key that is there already: %s of %s:%u has %s", id,
-                      key_show(other_text, strlen(other_text), other_id), entry_text(lint, other->source), other->line,
-                      by);
+                      key_show(other_text, strlen(other_text), other_id), list_text(lint->list->text, other->source),
+                      other->line, by);
 }
 
 int key_lint_entry(struct key_lint *lint, const struct source *source, struct place place)
@@ -231,7 +227,8 @@ int key_lint_entry(struct key_lint *lint, const struct source *source, struct pl
     if (!seen_grow(lint, KEY_LISTED_NAMES_MAX))
         return error_set(source->error, ENOMEM, "out of memory after %zu revoked keys", number);
 
-    const char *id = entry_text(lint, entry->id), *issuer = entry_text(lint, entry->issuer), *by = "";
+    const char *id = list_text(lint->list->text, entry->id), *issuer = list_text(lint->list->text, entry->issuer),
+               *by = "";
     if (entry->id_is_name) {
         other = find_text(lint, id, issuer);
         if (other == NULL)

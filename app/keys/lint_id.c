@@ -140,7 +140,7 @@ static void warn_of_near_thumbprint(struct key_lint *lint, const struct source *
         key_lint_warn(
             lint, source, place,
             "key id %s is nearly a %s thumbprint: %zu hexadecimal digits, where %zu are allowed, in pairs with "
-            "nothing or colons between them; it matches only a kid that is the same text",
+            "nothing or the same colon, space or dash between them; it matches only a kid that is the same text",
             shown, hash, makeup.digits, near);
     else if (is_hex_in_base64(id, length))
         key_lint_warn(lint, source, place,
@@ -177,8 +177,17 @@ static bool warn_of_oddity(struct key_lint *lint, const struct source *source, s
 
 void key_lint_line(struct key_lint *lint, const struct source *source, struct place place, const char *id)
 {
-    size_t length = strlen(id);
-    if (!spells_thumbprint(id, length) && !warn_of_oddity(lint, source, place, id, length))
+    size_t length = strlen(id), before = strcspn(id, ",;");
+    char shown[KEY_SHOWN_MAX];
+    if (spells_thumbprint(id, length) || warn_of_oddity(lint, source, place, id, length))
+        return;
+    if (before < length)
+        key_lint_warn(
+            lint, source, place,
+            "key id %s has a %s in it, which is taken as part of it, and so is what is behind that; is this a "
+            "table? Then leave one key id a line, with white space and # before anything else",
+            key_show(id, length, shown), id[before] == ',' ? "comma" : "semicolon");
+    else
         warn_of_near_thumbprint(lint, source, place, id, length);
 }
 

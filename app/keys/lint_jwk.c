@@ -57,6 +57,7 @@ static const struct alias {
 void key_lint_unknown_member(const struct jwk *jwk, const struct object_member *member)
 {
     char plain[16], shown[KEY_SHOWN_MAX];
+    struct place place = jwk_place(jwk, member->position);
     size_t length = 0;
     for (size_t i = 0; i < member->name_length; i++) {
         if (!isalnum((unsigned char)member->name[i]))
@@ -68,7 +69,8 @@ void key_lint_unknown_member(const struct jwk *jwk, const struct object_member *
     plain[length] = '\0';
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
         if (strcmp(aliases[i].written, plain) == 0) {
-            key_lint_warn(jwk->source->lint, jwk->source, jwk_place(jwk, member->name - 1),
+            place.member = member->name;
+            key_lint_warn(jwk->source->lint, jwk->source, place,
                           "member %s is not known, and passed over; was \"%s\" meant?",
                           key_show(member->name, member->name_length, shown), known_member_names[aliases[i].meant]);
             return;
@@ -115,9 +117,12 @@ static void warn_of_kind(const struct jwk *jwk)
              "member \"crv\" is %s, which is not known; tokens' keys match it only if they write it so",
              key_show(crv, strlen(crv), shown));
     const char *n = jwk_text(jwk, MEMBER_N);
-    size_t bytes = n != NULL ? strlen(n) / 4 * 3 : 0;
-    if (kty != NULL && strcmp(kty, "RSA") == 0 && n != NULL && bytes < RSA_BYTES_MIN)
-        WARN(jwk, MEMBER_N, "member \"n\" has about %zu bits; RSA keys in use have 1,024 at least: is it cut?",
+    if (kty == NULL || strcmp(kty, "RSA") != 0 || n == NULL || strlen(n) / 4 * 3 >= RSA_BYTES_MIN)
+        return;
+    uint8_t number[RSA_BYTES_MIN + 2];
+    ptrdiff_t bytes = key_decode_base64(n, strlen(n), false, number);
+    if (bytes > 0) /* what isn't base64url is told as an error */
+        WARN(jwk, MEMBER_N, "member \"n\" has about %td bits; RSA keys in use have 1,024 at least: is it cut?",
              bytes * 8);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list in memory, and which format a file is in. */
+/* The list in memory. */
 #include "list.h"
 #include "json.h"
 #include "lint.h"
@@ -164,9 +164,17 @@ int key_list_add(struct key_list *list, const struct key_draft *draft, struct so
     return result;
 }
 
-static const char *text_at(const struct key_list *list, uint32_t offset)
+struct key_entry list_entry_view(const struct list_entry *entry, const char *block)
 {
-    return offset != 0 ? list->text + offset : NULL;
+    return (struct key_entry){
+        .id = list_text(block, entry->id),
+        .issuer = list_text(block, entry->issuer),
+        .reason = list_text(block, entry->reason),
+        .severity = list_text(block, entry->severity),
+        .revoked_at = list_text(block, entry->revoked_at),
+        .source = list_text(block, entry->source),
+        .line = entry->line,
+    };
 }
 
 bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, struct key_listed *listed)
@@ -174,15 +182,7 @@ bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, 
     if (cursor->entry >= list->entries_count)
         return false;
     const struct list_entry *entry = &list->entries[cursor->entry];
-    listed->entry = (struct key_entry){
-        .id = text_at(list, entry->id),
-        .issuer = text_at(list, entry->issuer),
-        .reason = text_at(list, entry->reason),
-        .severity = text_at(list, entry->severity),
-        .revoked_at = text_at(list, entry->revoked_at),
-        .source = text_at(list, entry->source),
-        .line = entry->line,
-    };
+    listed->entry = list_entry_view(entry, list->text);
     listed->names_count = 0;
     if (entry->id_is_name)
         listed->names[listed->names_count++] = (struct key_listed_name){
@@ -201,98 +201,12 @@ bool key_list_next(const struct key_list *list, struct key_list_cursor *cursor, 
 
 _Static_assert(KEY_LISTED_NAMES_MAX == KEY_DRAFT_THUMBPRINTS_MAX + 1, "its thumbprints and its text");
 
-/* Remembers where the following keys come from. */
-static int set_source(struct key_list *list, const char *source, struct error *error)
+int key_list_set_source(struct key_list *list, const char *source, struct error *error)
 {
     if (reserve_text(list, strlen(source) + 1) != 0)
         return error_set(error, ENOMEM, "out of memory after %zu revoked keys", list->entries_count);
     list->source = keep_text(list, source);
     return 0;
-}
-
-static bool is_json(const char *text, size_t length)
-{
-    size_t at = strspn(text, " \t\r\n");
-    return at < length && (text[at] == '{' || text[at] == '[');
-}
-
-static bool is_pem(const char *text, size_t length)
-{
-    static const char begin[] = "-----BEGIN ";
-    const char *found = memmem(text, length, begin, sizeof(begin) - 1);
-    while (found != NULL && found != text && found[-1] != '\n' && found[-1] != '\r')
-        found = memmem(found + 1, (size_t)(text + length - found - 1), begin, sizeof(begin) - 1);
-    return found != NULL;
-}
-
-static bool is_text(const char *text, size_t length)
-{
-    (void)text, (void)length;
-    return true;
-}
-
-/* What a list may be, in the order in which it is tried; `text` is the file's beginning, NUL-terminated. */
-static const struct format {
-    bool (*is)(const char *text, size_t length);
-    int (*read)(struct key_list *list, struct source *source);
-} formats[] = {
-    {is_json, key_list_read_jwks},
-    {is_pem, key_list_read_pem},
-    {is_text, key_list_read_text},
-};
-
-/* What people give by mistake, by the first bytes. Longest first where one begins another. */
-static const struct mistake {
-    const char *bytes;
-    size_t length;
-    const char *found;
-} mistakes[] = {
-    {"\xff\xfe", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16 -t UTF-8"},
-    {"\xfe\xff", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16 -t UTF-8"},
-    {"{\0", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16LE -t UTF-8"},
-    {"\0{", 2, "UTF-16 text; allowed is UTF-8, so convert it: iconv -f UTF-16BE -t UTF-8"},
-    {"\x1f\x8b", 2, "compressed; allowed is plain text, so unpack it with gunzip"},
-    {"\x28\xb5\x2f\xfd", 4, "compressed; allowed is plain text, so unpack it with unzstd"},
-    {"\x30\x82", 2, "DER; allowed is PEM, so convert it: openssl x509 -inform DER, or openssl pkey -pubin -inform DER"},
-};
-
-/* How much of a file tells its kind: openssl x509 -text writes a few KiB before the PEM block. */
-#define TELLING_BYTES (64 * 1024)
-
-static int read_source(struct key_list *list, struct source *source)
-{
-    int filled = 1;
-    while (filled > 0 && source->end < TELLING_BYTES)
-        filled = source_fill(source);
-    if (filled < 0)
-        return filled;
-    if (source->end == 0)
-        return error_set(source->error, EINVAL, "key list %s is empty; allowed is one key at least", source->path);
-    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
-        if (source->end >= mistakes[i].length && memcmp(source->buffer, mistakes[i].bytes, mistakes[i].length) == 0)
-            return error_set(source->error, EINVAL, "key list %s is %s", source->path, mistakes[i].found);
-    if (source->end >= 3 && memcmp(source->buffer, "\xef\xbb\xbf", 3) == 0)
-        source->mark = source->at = 3;
-
-    char telling[TELLING_BYTES + 1];
-    size_t length = source->end - source->at < TELLING_BYTES ? source->end - source->at : TELLING_BYTES;
-    memcpy(telling, source->buffer + source->at, length);
-    telling[length] = '\0';
-    const struct format *format = formats;
-    while (!format->is(telling, length))
-        format++;
-    return format->read(list, source);
-}
-
-int key_list_read(struct key_list *list, struct source *source)
-{
-    size_t before = list->entries_count;
-    int result = set_source(list, source->path, source->error);
-    if (result == 0)
-        result = read_source(list, source);
-    if (result == 0 && list->entries_count == before && (source->lint == NULL || !key_lint_has_faults(source->lint)))
-        result = error_set(source->error, EINVAL, "key list %s holds no key; allowed is one at least", source->path);
-    return result;
 }
 
 int key_list_add_file(struct key_list *list, const char *path, struct error *error)
@@ -317,10 +231,13 @@ int key_list_add_file(struct key_list *list, const char *path, struct error *err
 int key_list_add_value(struct key_list *list, const char *value, struct error *error)
 {
     size_t length = strlen(value);
-    const char *fault = key_id_fault(value, length);
+    size_t at;
+    const char *fault = key_id_fault(value, length, &at);
     if (fault != NULL)
-        return error_set(error, EINVAL, "-k id: %s; allowed is a key id of 1 to %d bytes", fault, KEY_TEXT_MAX);
-    int result = set_source(list, "-k", error);
+        return error_set(error, EINVAL,
+                         "id: %s; allowed is a key id of 1 to %d bytes (one with a space can stand in a JWK Set)",
+                         fault, KEY_TEXT_MAX);
+    int result = key_list_set_source(list, "-k", error);
     if (result != 0)
         return result;
     struct key_draft draft = {.place = {.line = 1}};
@@ -328,45 +245,30 @@ int key_list_add_value(struct key_list *list, const char *value, struct error *e
     return add_draft(list, &draft, error);
 }
 
-bool key_is_like_a_token(const char *text, size_t length)
+const char *key_id_fault(const char *text, size_t length, size_t *at)
 {
-    const char *dot = length > 2 && memcmp(text, "ey", 2) == 0 ? memchr(text, '.', length) : NULL;
-    return dot != NULL && memchr(dot + 1, '.', length - (size_t)(dot + 1 - text)) != NULL;
-}
-
-const char *key_id_fault(const char *text, size_t length)
-{
+    uint8_t thumbprint[KEY_SHA256_BYTES];
+    bool may_have_spaces =
+        memchr(text, ' ', length) != NULL && key_text_to_thumbprint((const uint8_t *)text, length, thumbprint) != 0;
+    *at = 0;
     if (length == 0)
         return "the key id is empty";
     if (length > KEY_TEXT_MAX)
         return "the key id is too long";
-    for (size_t i = 0; i < length; i++) {
-        uint8_t byte = (uint8_t)text[i];
+    if (text[0] == ' ' || text[length - 1] == ' ')
+        return "the key id begins or ends with a space";
+    for (; *at < length; ++*at) {
+        uint8_t byte = (uint8_t)text[*at];
+        if ((byte == ' ' && !may_have_spaces) || byte == '\t')
+            return "white space inside a key id";
         if (byte < 0x20 || byte == 0x7f)
             return "the key id holds a control byte";
     }
-    if (text[0] == ' ' || text[length - 1] == ' ')
-        return "the key id begins or ends with a space";
+    *at = 0;
     if (key_is_like_a_token(text, length))
         return "the key id looks like a whole token, where the kid from its header is wanted";
     unsigned bytes = 1;
-    for (const char *at = text; at < text + length && bytes > 0; at += bytes)
-        bytes = utf8_character(at, text + length);
+    for (const char *character = text; character < text + length && bytes > 0; character += bytes)
+        bytes = utf8_character(character, text + length);
     return bytes > 0 ? NULL : "the key id is not UTF-8";
-}
-
-const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX])
-{
-    size_t shown = length < 64 ? length : 64;
-    char *at = out;
-    *at++ = '"';
-    for (size_t i = 0; i < shown; i++) {
-        uint8_t byte = (uint8_t)text[i];
-        if (byte >= 0x20 && byte < 0x7f)
-            *at++ = (char)byte;
-        else
-            at += snprintf(at, 5, "\\x%02x", byte);
-    }
-    at += snprintf(at, 5, shown < length ? "...\"" : "\"");
-    return out;
 }

@@ -54,6 +54,15 @@ struct list_entry {
     uint32_t id_is_name : 1;
 };
 
+/* The string at an offset, in a block that is key_list.text or a copy of it. */
+static inline const char *list_text(const char *block, uint32_t offset)
+{
+    return offset != 0 ? block + offset : NULL;
+}
+
+/* The entry as the rest of the program sees it, with its strings in the block. */
+struct key_entry list_entry_view(const struct list_entry *entry, const char *block);
+
 struct list_thumbprint {
     uint32_t entry;
     struct key_thumbprint thumbprint;
@@ -80,6 +89,9 @@ struct key_list {
 /* Adds the draft as an entry; to a list that is linted, then looks whether another one names the same key. */
 int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source);
 
+/* Remembers where the following keys come from. */
+int key_list_set_source(struct key_list *list, const char *source, struct error *error);
+
 /* Reads a whole file into the list, in the format that it is in; what was added before a failure stays. */
 int key_list_read(struct key_list *list, struct source *source);
 
@@ -91,14 +103,27 @@ int key_list_read_text(struct key_list *list, struct source *source);
 /* One JSON object of a set, which is changed; `place` is where it begins, with its number from 1. */
 int key_list_read_jwk(struct key_list *list, struct source *source, char *text, size_t length, struct place place);
 
-/* Is it a text that a list or -k may give as a key id? If not, why: a phrase, without the text. NULL if it is. */
-const char *key_id_fault(const char *text, size_t length);
+/*
+ * Is it a text that a list or id:VALUE may give as a key id? If not, why: a phrase, without the text, and in *at how
+ * many bytes stand before what is wrong. NULL if it is. White space is allowed in a thumbprint alone: other text with
+ * it most likely is a table, or prose, and taken for a key id it would never match, which nobody would notice.
+ */
+const char *key_id_fault(const char *text, size_t length, size_t *at);
 
-/* A token in compact form: someone pasted the wrong thing, and it is not to be shown. */
+/* The key id in a line of text: moves to its first byte and returns its length, 0 where there is white space and a
+ * comment at most. It may be none: see key_id_fault. */
+size_t key_find_id(const char **line, size_t length);
+
+/*
+ * Does a token in compact form stand anywhere in it: a JSON object's beginning in base64url, a dot, base64url or
+ * nothing (of a JWE), a dot? Then someone pasted the wrong thing, and it is not to be kept or shown. Linear.
+ */
 bool key_is_like_a_token(const char *text, size_t length);
 
-/* A value for an error: in quotes, cut at 64 characters, everything but printable ASCII as \xNN. Returns `out`. */
-#define KEY_SHOWN_MAX (64 * 4 + 8)
+/* A value for an error: in quotes, cut at 64 characters, everything but printable ASCII as \xNN; of one that holds a
+ * token these words instead. Returns `out`. */
+#define KEY_SHOWN_MAX   (64 * 4 + 8)
+#define KEY_TOKEN_WORDS "what looks like a whole token"
 const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX]);
 
 /*

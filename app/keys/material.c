@@ -35,9 +35,9 @@ static bool is_canonical(const char *text, size_t length, bool is_minimal)
 {
     if (length < 2 || length % 4 == 1 || (is_minimal && text[0] == 'A'))
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (text[i] == '+' || text[i] == '/' || text[i] == '=')
-            return false;
+    /* It was decoded, so that padding stands at the end alone. */
+    if (text[length - 1] == '=' || memchr(text, '+', length) != NULL || memchr(text, '/', length) != NULL)
+        return false;
     /* The bits of the last character that belong to no byte are zero. */
     if (length % 4 == 2)
         return strchr("AQgw", text[length - 1]) != NULL;
@@ -55,7 +55,7 @@ static const char *canonical_number(struct jwk *jwk, const struct key_kind *kind
     uint8_t room[KEY_NUMBER_MAX];
     ptrdiff_t decoded = key_decode_base64(written->value, written->length, false, room);
     if (decoded <= 0) {
-        *result = jwk_fault(jwk, member, "something else", number_allowed);
+        *result = jwk_fault(jwk, member, "not base64url", number_allowed);
         return NULL;
     }
     const uint8_t *bytes = room;

@@ -6,12 +6,15 @@
 
 #include <bearertap/hex.h>
 
-/* `count` pairs of hex digits, `step` characters apart; with step 3 a colon between them. */
+/* `count` pairs of hex digits, `step` characters apart; with step 3 between them the same colon, space or dash. */
 static bool decode_hex(const uint8_t *text, size_t count, size_t step, uint8_t *out)
 {
+    const uint8_t separator = text[2];
+    if (step == 3 && separator != ':' && separator != ' ' && separator != '-')
+        return false;
     for (size_t i = 0; i < count; i++, text += step) {
         int high = hex_digit(text[0]), low = hex_digit(text[1]);
-        if (high < 0 || low < 0 || (step == 3 && i + 1 < count && text[2] != ':'))
+        if (high < 0 || low < 0 || (step == 3 && i + 1 < count && text[2] != separator))
             return false;
         out[i] = (uint8_t)(high << 4 | low);
     }
@@ -34,9 +37,21 @@ static bool is_space(char byte)
 
 ptrdiff_t key_decode_base64(const char *text, size_t length, bool skip_space, uint8_t *out)
 {
-    size_t written = 0, sextets = 0, padding = 0;
+    size_t written = 0, sextets = 0, padding = 0, i = 0;
     uint32_t bits = 0;
-    for (size_t i = 0; i < length; i++) {
+    /* Four characters at once while they are all of an alphabet, which for numbers of keys is to the end. */
+    for (; length - i >= 4; i += 4) {
+        const uint8_t *four = (const uint8_t *)text + i;
+        uint32_t first = sextets_plus_one[four[0]], second = sextets_plus_one[four[1]],
+                 third = sextets_plus_one[four[2]], fourth = sextets_plus_one[four[3]];
+        if (first == 0 || second == 0 || third == 0 || fourth == 0)
+            break;
+        bits = (first << 18) + (second << 12) + (third << 6) + fourth - (1 << 18 | 1 << 12 | 1 << 6 | 1);
+        out[written++] = (uint8_t)(bits >> 16);
+        out[written++] = (uint8_t)(bits >> 8);
+        out[written++] = (uint8_t)bits;
+    }
+    for (; i < length; i++) {
         if (skip_space && is_space(text[i]))
             continue;
         if (text[i] == '=') {
@@ -67,16 +82,16 @@ ptrdiff_t key_decode_base64(const char *text, size_t length, bool skip_space, ui
 }
 
 /* How a thumbprint may be spelled; its length alone tells which, so no text has two readings. */
-enum spelling { SPELLED_HEX = 2, SPELLED_HEX_WITH_COLONS = 3, SPELLED_BASE64 };
+enum spelling { SPELLED_HEX = 2, SPELLED_HEX_IN_PAIRS = 3, SPELLED_BASE64 };
 
 static const struct {
     size_t text, bytes;
     enum spelling spelling;
 } spellings[] = {
     {27, KEY_SHA1_BYTES, SPELLED_BASE64},   {28, KEY_SHA1_BYTES, SPELLED_BASE64},
-    {40, KEY_SHA1_BYTES, SPELLED_HEX},      {59, KEY_SHA1_BYTES, SPELLED_HEX_WITH_COLONS},
+    {40, KEY_SHA1_BYTES, SPELLED_HEX},      {59, KEY_SHA1_BYTES, SPELLED_HEX_IN_PAIRS},
     {43, KEY_SHA256_BYTES, SPELLED_BASE64}, {44, KEY_SHA256_BYTES, SPELLED_BASE64},
-    {64, KEY_SHA256_BYTES, SPELLED_HEX},    {95, KEY_SHA256_BYTES, SPELLED_HEX_WITH_COLONS},
+    {64, KEY_SHA256_BYTES, SPELLED_HEX},    {95, KEY_SHA256_BYTES, SPELLED_HEX_IN_PAIRS},
 };
 
 size_t key_text_to_thumbprint(const uint8_t *text, size_t length, uint8_t thumbprint[32])

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Certificates and public keys in PEM (RFC 7468); text around the blocks is explanation, as the RFC says. */
+/*
+ * Certificates and public keys in PEM (RFC 7468). Text around the blocks is explanation, as the RFC says, but who puts
+ * a key id there means it to be read: so what can be one is refused, since a key that is lost is worse than a list that
+ * is not taken.
+ */
 #include "lint.h"
 #include "list.h"
 
@@ -101,6 +105,89 @@ static int add_block(struct key_list *list, struct source *source, const struct 
     return key_list_add(list, &draft, source);
 }
 
+/* ---- text outside the blocks ---- */
+
+/* Lines that are told, of those that are passed over; a file may hold a million of them. */
+#define OUTSIDE_TOLD_MAX 20
+
+struct outside {
+    bool is_printout; /* the last line that is not set in is openssl's: those below that are set in are too */
+    unsigned told;
+};
+
+/* How what openssl prints before a block begins: x509 -text, -subject and such, pkcs12, pkey -text, s_client. */
+static bool is_printed_by_openssl(const char *line, size_t length)
+{
+    static const char *const beginnings[] = {
+        "Certificate:",
+        "Bag Attributes",
+        "Key Attributes",
+        "subject=",
+        "issuer=",
+        "subject:",
+        "issuer:",
+        "serial=",
+        "notBefore=",
+        "notAfter=",
+        "Public-Key:",
+        "RSA Public-Key:",
+        "ED25519 Public-Key:",
+        "ED448 Public-Key:",
+        "X25519 Public-Key:",
+        "X448 Public-Key:",
+        "Modulus:",
+        "Exponent:",
+        "pub:",
+        "ASN1 OID:",
+        "NIST CURVE:",
+        "CONNECTED(",
+        "depth=",
+        "verify return:",
+        "Certificate chain",
+        "Server certificate",
+    };
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        size_t wanted = strlen(beginnings[i]);
+        bool ends_word = length == wanted || line[wanted - 1] != ':' || line[wanted] == ' ';
+        if (begins_with(line, length, beginnings[i]) && ends_word)
+            return true;
+    }
+    return false;
+}
+
+static bool is_ruler(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (strchr("-=*_~", line[i]) == NULL)
+            return false;
+    return true;
+}
+
+/* A line that belongs to no block, without its line feed. */
+static int pass_over(struct source *source, struct outside *outside, const char *line, size_t length)
+{
+    const char *id = line;
+    size_t id_length = key_find_id(&id, length), wrong;
+    if (id_length == 0 || is_ruler(id, id_length))
+        return 0;
+    bool is_set_in = id != line;
+    if (!is_set_in)
+        outside->is_printout = is_printed_by_openssl(id, id_length);
+    if (outside->is_printout)
+        return 0;
+    struct place place = source_place(source, (size_t)(id - source->buffer));
+    if (key_id_fault(id, id_length, &wrong) == NULL)
+        return source_fault(source, place,
+                            "text outside PEM blocks that could be a key id, and would be lost; put key ids into a "
+                            "file of their own, and # before what is none");
+    if (source->lint != NULL && outside->told++ < OUTSIDE_TOLD_MAX)
+        key_lint_warn(source->lint, source, place, "the line is passed over, as text outside PEM blocks is%s",
+                      outside->told == OUTSIDE_TOLD_MAX ? "; more of such lines are not told" : "");
+    return 0;
+}
+
+/* ---- lines ---- */
+
 /* Moves `at` to the line's end: 1 at a newline, 0 at the file's end, or -errno. */
 static int find_line_end(struct source *source)
 {
@@ -156,6 +243,7 @@ static int close_block(struct key_list *list, struct source *source, struct open
 int key_list_read_pem(struct key_list *list, struct source *source)
 {
     struct open_block open = {0};
+    struct outside outside = {0};
     source->piece = "a line or a PEM block";
     for (;;) {
         size_t line_start = source->at - source->mark; /* from the mark, since a fill moves both */
@@ -173,6 +261,8 @@ int key_list_read_pem(struct key_list *list, struct source *source)
             result = open_block(source, &open, label, label_length, place);
         else if (open.place.line != 0 && (label = label_of(line, length, end, &label_length)) != NULL)
             result = close_block(list, source, &open, label, label_length, line_start, place);
+        else if (open.place.line == 0)
+            result = pass_over(source, &outside, line, length);
         if (result != 0)
             return result;
         if (found == 0)
@@ -180,6 +270,8 @@ int key_list_read_pem(struct key_list *list, struct source *source)
         source_take(source);
         if (is_begin || open.block == NULL)
             source->mark = source->at;
+        if (is_begin)
+            outside.is_printout = false;
     }
     if (open.block != NULL)
         return source_fault(source, open.place, "the PEM block has no end; allowed is a line %s%s%s after it", end,

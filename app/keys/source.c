@@ -116,6 +116,7 @@ int source_fail(struct source *source, struct place place, int code, const char 
     va_start(arguments, format);
     int result = tell(source, place, code, format, arguments);
     va_end(arguments);
+    source->failure_told = true;
     return result;
 }
 

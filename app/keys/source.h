@@ -26,6 +26,7 @@ struct source {
     const char *piece;     /* what a piece is called, for the error when it is too long */
     int fd;
     bool ended;
+    bool failure_told;    /* by source_fail: a lint has it as a problem */
     unsigned line;        /* of `at`, from 1 */
     uint64_t line_start;  /* that line's first byte, counted from the file's */
     uint64_t total;       /* bytes read */

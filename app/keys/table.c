@@ -53,10 +53,12 @@ struct key_table {
     struct rte_rcu_qsbr *readers;
 };
 
-/* Removed names that wait for the readers; rte_hash's default is one a slot, which would be half the table again. */
+/* Removed names that wait for the readers. Nothing removes one yet: that comes with control. rte_hash's default is one
+ * a slot, which would be half the table again. */
 #define RECLAIM_QUEUE 4096
 
-/* Room for keys that are added while it runs, however few were loaded. */
+/* Room for keys that are added while it runs, however few were loaded. Nothing adds one yet: that comes with control.
+ */
 #define NAMES_MIN 4096
 
 /*
@@ -213,11 +215,6 @@ static int add_lists(struct key_edition *edition, const struct chains *chains)
     return 0;
 }
 
-static const char *text_at(const struct key_edition *edition, uint32_t offset)
-{
-    return offset != 0 ? edition->text + offset : NULL;
-}
-
 static int copy_entries(struct key_edition *edition, const struct key_list *list)
 {
     edition->text = rte_malloc("key text", list->text_length + 1, 0);
@@ -226,18 +223,8 @@ static int copy_entries(struct key_edition *edition, const struct key_list *list
         return -ENOMEM;
     if (list->text_length > 0)
         memcpy(edition->text, list->text, list->text_length);
-    for (size_t i = 0; i < list->entries_count; i++) {
-        const struct list_entry *entry = &list->entries[i];
-        edition->entries[i] = (struct key_entry){
-            .id = text_at(edition, entry->id),
-            .issuer = text_at(edition, entry->issuer),
-            .reason = text_at(edition, entry->reason),
-            .severity = text_at(edition, entry->severity),
-            .revoked_at = text_at(edition, entry->revoked_at),
-            .source = text_at(edition, entry->source),
-            .line = entry->line,
-        };
-    }
+    for (size_t i = 0; i < list->entries_count; i++)
+        edition->entries[i] = list_entry_view(&list->entries[i], edition->text);
     edition->entries_count = list->entries_count;
     return 0;
 }

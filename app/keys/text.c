@@ -22,33 +22,56 @@ static size_t end_of_id(const char *line, size_t length)
     return end;
 }
 
+size_t key_find_id(const char **line, size_t length)
+{
+    size_t indent = 0;
+    while (indent < length && is_blank((*line)[indent]))
+        indent++;
+    *line += indent;
+    return end_of_id(*line, length - indent);
+}
+
+/* The length of what openssl x509 -fingerprint writes before a thumbprint; 0: this isn't that. */
+static size_t label_length(const char *line, size_t length)
+{
+    static const struct {
+        const char *label;
+        size_t bytes;
+    } labels[] = {{"SHA1 Fingerprint=", KEY_SHA1_BYTES}, {"SHA256 Fingerprint=", KEY_SHA256_BYTES}};
+    uint8_t thumbprint[KEY_SHA256_BYTES];
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        size_t label = strlen(labels[i].label);
+        if (length > label && strncasecmp(line, labels[i].label, label) == 0 &&
+            key_text_to_thumbprint((const uint8_t *)line + label, length - label, thumbprint) == labels[i].bytes)
+            return label;
+    }
+    return 0;
+}
+
 static int read_line(struct key_list *list, struct source *source, size_t begin, size_t length)
 {
     const char *line = source->buffer + begin;
-    size_t indent = 0;
-    while (indent < length && is_blank(line[indent]))
-        indent++;
-    line += indent;
-    length = end_of_id(line, length - indent);
+    length = key_find_id(&line, length);
     if (length == 0)
         return 0;
+    begin = (size_t)(line - source->buffer);
 
-    /* Most likely a table, or prose: taken for a key id it would never match, and nobody would notice. It isn't shown,
-     * for it might be a whole Authorization header. */
-    struct place place = source_place(source, begin + indent);
-    if (memchr(line, ' ', length) != NULL || memchr(line, '\t', length) != NULL)
-        return source_fault(source, place,
-                            "white space inside a key id; allowed is one key id a line, with # before a comment (a key "
-                            "id with a space can stand in a JWK Set)");
-    const char *fault = key_id_fault(line, length);
+    size_t label = label_length(line, length), wrong;
+    line += label;
+    length -= label;
+    const char *fault =
+        key_id_fault(line, length, &wrong); /* the line isn't shown: it may be an Authorization header */
     if (fault != NULL)
-        return source_fault(source, place,
-                            "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line",
-                            fault, KEY_TEXT_MAX);
+        return source_fault(
+            source, source_place(source, begin + label + wrong),
+            "%s; allowed is a JWK Set, PEM, or UTF-8 text with one key id of 1 to %d bytes a line and # "
+            "before a comment (a key id with a space can stand in a JWK Set)",
+            fault, KEY_TEXT_MAX);
 
     char id[KEY_TEXT_MAX + 1];
     memcpy(id, line, length);
     id[length] = '\0';
+    struct place place = source_place(source, begin + label);
     struct key_draft draft = {.place = place};
     key_draft_name_by_id(&draft, id);
     if (source->lint != NULL)

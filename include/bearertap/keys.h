@@ -17,8 +17,8 @@
  * Names are stored as a kind and a 128-bit keyed digest (SipHash, random key), so a sender cannot aim at a bucket.
  */
 
-/* What a name is compared as. Text that decodes (hex, hex with colons, base64, base64url) to 20 or 32 bytes is entered
- * as that thumbprint too, and a token's kid is looked up both ways. */
+/* What a name is compared as. Text that decodes (hex, hex in pairs, base64, base64url) to 20 or 32 bytes is entered as
+ * that thumbprint too, and a token's kid is looked up both ways. */
 enum key_name_kind { KEY_NAME_TEXT, KEY_NAME_SHA1, KEY_NAME_SHA256 };
 
 /* One revoked key. Immutable once in a table; strings are NUL-terminated UTF-8, NULL where the list says nothing. */
@@ -47,11 +47,12 @@ void key_list_destroy(struct key_list *list);
  */
 int key_list_add_file(struct key_list *list, const char *path, struct error *error);
 
-/* Adds one bare key id, as `-k id:VALUE` gives it (the part after "id:"). */
+/* Adds one bare key id, as `-k id:VALUE` gives it (the part after "id:"). Where that is none, the error begins "id:".
+ */
 int key_list_add_value(struct key_list *list, const char *value, struct error *error);
 
 size_t key_list_entries(const struct key_list *list); /* keys */
-size_t key_list_names(const struct key_list *list);   /* names under which they are found */
+size_t key_list_names(const struct key_list *list);   /* names under which they are found; of several, once for each */
 
 /* Where an entry has a name from; bits. */
 enum key_origin {
@@ -105,7 +106,8 @@ typedef void key_problem_report(void *context, const struct key_problem *problem
 
 struct key_lint;
 
-/* Each problem is reported as it is found, in a file's order of lines but for what a line can't say. */
+/* Each problem is reported as it is found, in a file's order of lines but for what a line can't say. 0, -ENOMEM, or
+ * another negative errno where there are no random bytes for its hash. */
 int key_lint_create(struct key_lint **lint, key_problem_report *report, void *context);
 void key_lint_destroy(struct key_lint *lint);
 
@@ -121,8 +123,9 @@ size_t key_list_table_bytes(const struct key_list *list);
 /*
  * A NULL table is an empty one to all that follows, so that a program without keys needs no table.
  *
- * It has room for twice the names it was made with. The index takes 102 bytes a name (at ten million: 64 in key slots,
- * 26 in buckets, 13 in the ring of free slots), an entry 56 and its text.
+ * It has room for twice the names it was made with, for keys that are added while it runs (which comes with control)
+ * and so that no insertion fails. The index takes 102 bytes a name (at ten million: 64 in key slots, 26 in buckets, 13
+ * in the ring of free slots), an entry 56 and its text.
  */
 struct key_table;
 
@@ -159,8 +162,9 @@ bool key_table_is_empty(const struct key_table *table);
 uint64_t key_table_generation(const struct key_table *table);
 
 /*
- * A token's kid, as it may be looked up: decodes hex (either case), hex with colons, base64 and base64url text of a
- * 20- or 32-byte value. Returns 20, 32, or 0 when it is none of these. Linear, at most 128 bytes of text looked at.
+ * A token's kid, as it may be looked up: decodes hex (either case; also in pairs with a colon, space or dash between
+ * each two), base64 and base64url text of a 20- or 32-byte value. Returns 20, 32, or 0 when it is none of these.
+ * Linear, at most 128 bytes of text looked at.
  */
 size_t key_text_to_thumbprint(const uint8_t *text, size_t length, uint8_t thumbprint[32]);
 

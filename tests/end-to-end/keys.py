@@ -135,6 +135,41 @@ def what_is_no_list_is_refused_by_name(kind):
 
 
 @test
+def a_key_id_beside_a_certificate_is_not_lost():
+    pem = openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", "/dev/null",
+                  "-subj", "/CN=a", "-days", "1")
+    for content in (f"{STORM}\n".encode() + pem, pem + b"key-1\n"):
+        run = bearertap("keys", "lint", write("beside.pem", content), status=1)
+        assert "could be a key id" in run.text, run
+        assert "could be a key id" in bearertap("keys", "list", write("beside.pem", content), status=1).errors
+    for arguments in (["-text"], ["-subject", "-issuer", "-serial", "-dates"]):
+        run = bearertap("keys", "lint", write("beside.pem", openssl("x509", *arguments, stdin=pem)))
+        assert run.stdout == b"", run
+    public = openssl("x509", "-pubkey", "-noout", stdin=pem)
+    run = bearertap("keys", "lint", write("beside.pem", openssl("pkey", "-pubin", "-pubout", "-text", stdin=public)))
+    assert run.stdout == b"", run
+    store = openssl("pkcs12", "-export", "-nokeys", "-passout", "pass:", "-name", "a key", stdin=pem)
+    bags = openssl("pkcs12", "-nokeys", "-passin", "pass:", stdin=store)
+    assert b"Bag Attributes" in bags and bearertap("keys", "lint", write("beside.pem", bags)).stdout == b""
+
+
+@test(each=[["rsa"], ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], ["ed25519"]])
+def a_private_key_in_der_is_told_from_a_public_one(algorithm):
+    private = openssl("genpkey", "-outform", "DER", "-algorithm", *algorithm)
+    run = bearertap("keys", "lint", write("key.der", private), status=1)
+    assert "a private key in DER" in run.text and len(run.text.splitlines()) == 1, run
+    public = openssl("pkey", "-inform", "DER", "-pubout", "-outform", "DER", stdin=private)
+    assert " is DER; allowed is PEM" in bearertap("keys", "lint", write("key.der", public), status=1).text
+
+
+@test
+def a_capture_given_for_a_list_is_named():
+    for action in ("lint", "list"):
+        run = bearertap("keys", action, scratch("storm-0558.pcap"), status=1)
+        assert "is a capture" in run.text + run.errors, run
+
+
+@test
 def a_list_without_rights_is_refused_by_name():
     path = write("secret.txt", "a\n")
     os.chmod(path, 0)
@@ -196,13 +231,16 @@ def list_keeps_the_order_of_the_files_and_takes_values():
 
 
 @test(each=[STORM_HEX, STORM_HEX.upper(), ":".join(re.findall("..", STORM_HEX)), ":".join(re.findall("..", STORM_HEX.upper())),
-            STORM, STORM + "=", STORM.replace("_", "/") + "="])
+            " ".join(re.findall("..", STORM_HEX)), "-".join(re.findall("..", STORM_HEX.upper())), STORM, STORM + "=",
+            STORM.replace("_", "/") + "="])
 def every_spelling_of_a_thumbprint_is_the_same_key(spelling):
     entry, = listed("id:" + spelling)
     assert names_of(entry) == {STORM_HEX} and entry["names"][0] == {"as": "kid", "text": spelling, "from": ["kid"]}, entry
     for member in ("kid", "x5t"):
         entry, = listed(write("spelling.json", json.dumps({member: spelling})))
         assert names_of(entry) == {STORM_HEX}, entry
+    entry, = listed(write("spelling.txt", spelling + "   # why\n"))
+    assert names_of(entry) == {STORM_HEX}, entry
 
 
 @test
@@ -352,8 +390,14 @@ def a_token_given_for_a_list_is_not_repeated():
     for action in ("lint", "list"):
         run = bearertap("keys", action, token, status=2)
         assert "token" in run.errors and token[:20] not in run.errors, "the message repeats it"
-        run = bearertap("keys", action, write("token.json", json.dumps({"kid": token})), status=1)
+        for member in ("kid", "issuer", "reason", "severity", "x5t", "revoked_at", "kty"):
+            for value in (token, f"Authorization: Bearer {token}", f"Bearer_{token}"):
+                run = bearertap("keys", action, write("token.json", json.dumps({"kid": "a", member: value})), status=1)
+                assert "token" in run.errors + run.text and token[:20] not in run.errors + run.text, "it is repeated"
+        run = bearertap("keys", action, write("token.txt", f"a\nAuthorization:Bearer_{token}\n"), status=1)
         assert "token" in run.errors + run.text and token[:20] not in run.errors + run.text, "it is repeated"
+    run = bearertap("keys", "list", f"id:Bearer_{token}", status=1)
+    assert "token" in run.errors and token[:20] not in run.errors, "it is repeated"
 
 
 @test

@@ -2,7 +2,7 @@
 /*
  * A key list of any kind, told from its content, read from a file and from a pipe in small pieces. What is accepted has
  * entries and can be found in the table, by jansson's reading of the list too; what is refused adds nothing and says
- * why in one clean line.
+ * why in one clean line. Lint has an error exactly where a list is refused. No message and no entry shows a token.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include <bearertap/keys.h>
+#include <bearertap/token.h>
 
 #include "support.h"
 
@@ -47,12 +48,79 @@ static void check_kids(const struct key_table *table, const uint8_t *text, size_
     json_decref(list);
 }
 
+static bool is_of_base64url(char byte)
+{
+    return byte != '\0' && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", byte) != NULL;
+}
+
+/* A token as it is issued: a header that begins with a brace and a letter in quotes, and two dots. */
+static bool holds_token(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, "eyJ")) != NULL; at += 3) {
+        const char *dot = at, *header_end;
+        while (is_of_base64url(*dot))
+            dot++;
+        header_end = dot;
+        if (*dot != '.')
+            continue;
+        do
+            dot++;
+        while (is_of_base64url(*dot));
+        if (*dot != '.')
+            continue;
+        uint8_t header[LIST_MAX];
+        ptrdiff_t length = base64url_decode((const uint8_t *)at, (size_t)(header_end - at), header, LIST_MAX, NULL);
+        json_t *object = length < 12 ? NULL : json_loadb((const char *)header, (size_t)length, 0, NULL);
+        json_decref(object);
+        if (object != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void check_text(const char *text)
+{
+    size_t length = strnlen(text, ERROR_TEXT_MAX);
+    REQUIRE(length > 0 && length < ERROR_TEXT_MAX && !holds_token(text));
+    for (size_t i = 0; i < length; i++)
+        REQUIRE((uint8_t)text[i] >= 0x20 && text[i] != 0x7f);
+}
+
 static void check_message(const struct error *error)
 {
-    size_t length = strnlen(error->text, ERROR_TEXT_MAX);
-    REQUIRE(length > 0 && length < ERROR_TEXT_MAX);
-    for (size_t i = 0; i < length; i++)
-        REQUIRE((uint8_t)error->text[i] >= 0x20 && error->text[i] != 0x7f);
+    check_text(error->text);
+}
+
+static void check_problem(void *context, const struct key_problem *problem)
+{
+    size_t *errors = context;
+    *errors += problem->is_error;
+    REQUIRE(problem->text != NULL && (problem->column == 0 || problem->line > 0));
+    check_text(problem->text);
+}
+
+static void check_lint(const uint8_t *text, size_t length, bool is_taken)
+{
+    struct key_lint *lint;
+    size_t errors = 0;
+    int fd = fuzz_file(text, length);
+    REQUIRE(key_lint_create(&lint, check_problem, &errors) == 0);
+    REQUIRE(key_lint_file(lint, fuzz_path(fd)) == errors);
+    REQUIRE(is_taken == (errors == 0));
+    key_lint_destroy(lint);
+    close(fd);
+}
+
+static void check_entries(const struct key_list *list)
+{
+    struct key_list_cursor cursor = {0, 0};
+    struct key_listed listed;
+    while (key_list_next(list, &cursor, &listed)) {
+        const struct key_entry *entry = &listed.entry;
+        const char *const texts[] = {entry->id, entry->issuer, entry->reason, entry->severity, entry->revoked_at};
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+            REQUIRE(texts[i] == NULL || !holds_token(texts[i]));
+    }
 }
 
 static struct key_table *check_table(const struct key_list *list)
@@ -96,8 +164,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (result == 0) {
         struct key_table *table = check_table(list);
         check_kids(table, text, length);
+        check_entries(list);
         key_table_destroy(table);
     }
+    check_lint(text, length, result == 0);
     key_list_destroy(list);
     key_list_destroy(piped);
 

@@ -44,4 +44,34 @@ static inline struct key_list *files_new_list(void)
     return list;
 }
 
+static inline void assert_taken(const char *content, size_t entries, size_t names)
+{
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    if (files_add(list, content, strlen(content), &error) != 0)
+        fail_msg("refused: %s\n%s", content, error.text);
+    assert_int_equal(key_list_entries(list), entries);
+    assert_int_equal(key_list_names(list), names);
+    key_list_destroy(list);
+}
+
+/* Refused, with an error that is the path and `expected`, and nothing added. */
+static inline void assert_bytes_refused(const void *content, size_t length, const char *expected)
+{
+    struct key_list *list = files_new_list();
+    struct error error = {""};
+    assert_int_equal(key_list_add_value(list, "before", &error), 0);
+    assert_true(files_add(list, content, length, &error) < 0);
+    if (strstr(error.text, expected) == NULL || strstr(error.text, files_path) == NULL)
+        fail_msg("the error is:\n%s\nand not:\n%s", error.text, expected);
+    assert_int_equal(key_list_entries(list), 1);
+    assert_int_equal(key_list_names(list), 1);
+    key_list_destroy(list);
+}
+
+static inline void assert_refused(const char *content, const char *expected)
+{
+    assert_bytes_refused(content, strlen(content), expected);
+}
+
 #endif

@@ -2,6 +2,7 @@
 #ifndef BEARERTAP_APP_COMMANDS_COMMAND_H
 #define BEARERTAP_APP_COMMANDS_COMMAND_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 /* A subcommand: a file in this folder, and a row of the table in commands.c. */
@@ -20,6 +21,13 @@ bool argument_looks_like_token(const char *argument);
 
 /* An argument as a message may show it: cut short, "(a token)" for a token. The text lives until the next call. */
 const char *argument_shown(const char *argument);
+
+/* Says what is wrong with the command line, and where it is told what is right. Returns EXIT_USAGE. */
+int refuse_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for what getopt_long did not like: `reason` is what it returned, `last` the argument before its `optind`, at
+ * which it looked, unless it is within one such as -qZ; optopt then names the letter. */
+int refuse_option(const char *command, int reason, const char *last, const struct option *longs);
 
 /* Ends as other programs do whose reader went away: by SIGPIPE, which `set -o pipefail` tells from an end where all
  * arrived; where whoever started us had it ignored, by this exit status. */

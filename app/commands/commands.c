@@ -86,36 +86,6 @@ static unsigned distance(const char *a, const char *b)
     return rows[m][n];
 }
 
-/* Bytes that base64url is made of, from here. */
-static size_t base64url_span(const char *text)
-{
-    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
-}
-
-bool argument_looks_like_token(const char *argument)
-{
-    enum { HEADER_LEAST = 16 }; /* {"alg":"..."} is longer; host names of that length are rare */
-    for (const char *at = argument; *at != '\0'; at += *at != '\0') {
-        size_t header = base64url_span(at);
-        const char *payload = at + header + (at[header] == '.');
-        if (header >= HEADER_LEAST && strncmp(at, "ey", 2) == 0 && at[header] == '.' &&
-            payload[base64url_span(payload)] == '.')
-            return access(argument, F_OK) != 0;
-        at += header;
-    }
-    return false;
-}
-
-const char *argument_shown(const char *argument)
-{
-    static char text[64];
-    if (argument_looks_like_token(argument))
-        return "(a token)";
-    int shown = (int)strcspn(argument, "="); /* a value may be secret */
-    snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
-    return text;
-}
-
 static int refuse_command(const char *name)
 {
     const char *nearest = NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bearertap keys: what is wrong in lists of revoked keys, and what the table makes of them. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,12 +50,6 @@ struct keys_options {
     char *const *arguments;
     int arguments_count;
 };
-
-static int refuse_usage(const char *what, const char *shown)
-{
-    log_error("%s \"%.40s\"; `bearertap keys --help` says what there is", what, shown);
-    return EXIT_USAGE;
-}
 
 /* ---- lint ---- */
 
@@ -187,7 +180,7 @@ static int set_max(struct keys_options *options, const char *argument)
     errno = 0;
     unsigned long max = strtoul(argument, &end, 10);
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9')
-        return refuse_usage("--max wants a number, not", argument);
+        return refuse_usage("keys", "--max wants a number, not %s", argument_shown(argument));
     options->max = max;
     return EXIT_DONE;
 }
@@ -205,7 +198,7 @@ static int parse(int argc, char **argv, struct keys_options *options)
         switch (option) {
         case 'f':
             if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
-                return refuse_usage("the formats are text and json, and not", optarg);
+                return refuse_usage("keys", "the formats are text and json, and not %s", argument_shown(optarg));
             options->json = strcmp(optarg, "json") == 0;
             break;
         case OPTION_JSON:
@@ -221,10 +214,8 @@ static int parse(int argc, char **argv, struct keys_options *options)
         case 'q':
             options->quiet = true;
             break;
-        case ':':
-            return refuse_usage("a value is missing behind option", argv[optind - 1]);
         default:
-            return refuse_usage("there is no option", argv[optind - 1]);
+            return refuse_option("keys", option, argv[optind - 1], longs);
         }
     }
     options->arguments = argv + optind;
@@ -251,27 +242,21 @@ static int run(int argc, char **argv)
     } actions[] = {{"lint", run_lint}, {"list", run_list}};
     struct keys_options options = {.max = 100};
 
-    if (argc < 2) {
-        log_error("`keys` needs to know what to do: lint or list; `bearertap keys --help` says more");
-        return EXIT_USAGE;
-    }
+    if (argc < 2)
+        return refuse_usage("keys", "`keys` needs to know what to do: lint or list");
     size_t action = 0;
     while (action < 2 && strcmp(argv[1], actions[action].name) != 0)
         action++;
     if (action == 2)
-        return refuse_usage("`keys` can lint and list, and not", argv[1]);
+        return refuse_usage("keys", "`keys` can lint and list, and not %s", argument_shown(argv[1]));
     int status = parse(argc - 1, argv + 1, &options);
     if (status != EXIT_DONE)
         return status;
-    if (options.arguments_count == 0) {
-        log_error("no key list given; `bearertap keys --help` says more");
-        return EXIT_USAGE;
-    }
+    if (options.arguments_count == 0)
+        return refuse_usage("keys", "no key list given");
     for (int i = 0; i < options.arguments_count; i++)
-        if (argument_looks_like_token(options.arguments[i])) {
-            log_error("one of the files looks like a token, not like a key list; `bearertap keys --help` says more");
-            return EXIT_USAGE;
-        }
+        if (argument_looks_like_token(options.arguments[i]))
+            return refuse_usage("keys", "one of the files looks like a token, not like a key list");
     return end_output(actions[action].run(&options));
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bearertap read: captures in, alerts out. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -52,14 +51,6 @@ struct read_options {
     bool fail_on_alert;
 };
 
-static int refuse_usage(const char *format, const char *what)
-{
-    char text[256];
-    snprintf(text, sizeof(text), format, what);
-    log_error("%s; `bearertap read --help` says what there is", text);
-    return EXIT_USAGE;
-}
-
 static unsigned usable_cpus(void)
 {
     cpu_set_t cpus;
@@ -71,7 +62,7 @@ static int add_keys(struct read_options *options, const char *argument)
 {
     struct error error = {""};
     if (argument_looks_like_token(argument))
-        return refuse_usage("the argument of -k looks like a token, not like a %s", "file; give id: and its key id");
+        return refuse_usage("read", "the argument of -k looks like a token, not like a file; give id: and its key id");
     bool by_id = strncmp(argument, "id:", 3) == 0;
     int result = options->keys == NULL ? key_list_create(&options->keys) : 0;
     if (result == 0)
@@ -89,24 +80,9 @@ static int set_workers(struct read_options *options, const char *argument)
     errno = 0;
     unsigned long count = strtoul(argument, &end, 10);
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9' || count < 1 || count > SPREAD_WORKERS_MAX)
-        return refuse_usage("%s is no number of workers; 1 to 64 is", argument_shown(argument));
+        return refuse_usage("read", "%s is no number of workers; 1 to 64 is", argument_shown(argument));
     options->pipeline.workers = (unsigned)count;
     return EXIT_DONE;
-}
-
-/* `last` is the argument that getopt_long looked at, unless it is within one such as -qZ; optopt then names the letter.
- */
-static int refuse_option(int reason, const char *last, const struct option *longs)
-{
-    char letter[] = {'-', (char)optopt, '\0'};
-    bool is_long = strncmp(last, "--", 2) == 0, is_known = false;
-    for (; longs->name != NULL; longs++)
-        is_known = is_known || longs->val == optopt;
-    if (reason == ':')
-        return refuse_usage("option %s needs a value", argument_shown(is_long ? last : letter));
-    if (optopt != 0 && !is_known)
-        return refuse_usage("there is no option %s", argument_shown(letter));
-    return refuse_usage(optopt != 0 ? "option %s takes no value" : "there is no option %s", argument_shown(last));
 }
 
 static int parse(int argc, char **argv, struct read_options *options)
@@ -151,14 +127,14 @@ static int parse(int argc, char **argv, struct read_options *options)
             options->quiet = true;
             break;
         default:
-            return refuse_option(option, argv[optind - 1], longs);
+            return refuse_option("read", option, argv[optind - 1], longs);
         }
     }
     if (optind == argc)
-        return refuse_usage("no %s given", "capture file");
+        return refuse_usage("read", "no capture file given");
     for (int i = optind; i < argc; i++)
         if (argument_looks_like_token(argv[i]))
-            return refuse_usage("one of the files looks like a token, not like a %s", "capture");
+            return refuse_usage("read", "one of the files looks like a token, not like a capture");
     options->pipeline.paths = (const char *const *)(argv + optind);
     options->pipeline.paths_count = (unsigned)(argc - optind);
     return EXIT_DONE;

@@ -453,23 +453,30 @@ def a_very_long_argument_leaves_the_message_whole(where):
     assert {"capture": "File name too long", "key list": "File name too long", "option": "--help", "command": "--help"}[where] in run.errors, run
 
 
-MISTAKES = {"-Zq": "-Z", "--quiet --no-such": "--no-such", "--tokens -Z": "-Z", "-qk": "-k", "--keys": "--keys", "--quiet=3": "takes no value",
-            "--t=1": "takes no value", "--fo xml": "xml"}
+MISTAKES = {"read -Zq": "-Z", "read --quiet --no-such": "--no-such", "read --tokens -Z": "-Z", "read -qk": "-k", "read --keys": "--keys",
+            "read --quiet=3": "takes no value", "read --t=1": "takes no value", "read --fo xml": "xml",
+            "keys list -xq x": "-x", "keys list --json -xq x": "-x", "keys lint -qf": "-f", "keys lint --max": "--max",
+            "keys list --quiet=3 x": "takes no value", "keys list --no-such x": "--no-such", "keys lint --fo xml x": "xml",
+            "keys lnit x": "lnit"}
 
 
 @test(each=MISTAKES)
 def a_wrong_option_is_named(arguments):
-    run = bearertap("read", *arguments.split(), status=2)
+    run = bearertap(*arguments.split(), status=2)
     assert len(errors_of(run)) == 1 and MISTAKES[arguments] in run.errors, run
 
 
-@test(each=["command", "format", "workers", "option", "after Bearer", "key id", "a JWE without a key"])
+@test(each=["command", "format", "workers", "option", "no option", "after Bearer", "key id", "a JWE without a key", "keys", "keys format",
+            "keys maximum", "keys option", "keys list", "keys key id"])
 def a_token_in_any_argument_is_not_repeated(where):
     token = next(iter(harness.manifest("storm-0558.pcap")["tokens"].values()))
     arguments = {"command": [token], "format": ["read", "-f", token, "x"], "workers": ["read", "-w", token, "x"],
-                 "option": ["read", f"--keyz={token}"], "after Bearer": ["read", f"Bearer {token}"],
-                 "key id": ["read", "-k", f"id:{token}", "x"],
-                 "a JWE without a key": ["read", token.split(".")[0] + "..aXY.Y2lwaGVydGV4dA." + token[-12:]]}[where]
+                 "option": ["read", f"--keyz={token}"], "no option": ["read", f"--{token}", "x"],
+                 "after Bearer": ["read", f"Bearer {token}"], "key id": ["read", "-k", f"id:{token}", "x"],
+                 "a JWE without a key": ["read", token.split(".")[0] + "..aXY.Y2lwaGVydGV4dA." + token[-12:]],
+                 "keys": ["keys", token], "keys format": ["keys", "lint", "-f", token, "x"],
+                 "keys maximum": ["keys", "lint", "--max", token, "x"], "keys option": ["keys", "list", f"--{token}", "x"],
+                 "keys list": ["keys", "list", "x", token], "keys key id": ["keys", "list", f"id:{token}"]}[where]
     run = bearertap(*arguments, status=None)
     assert run.status in (1, 2) and "token" in run.errors, run
     assert token[:12] not in run.errors and token[-12:] not in run.errors, "the message repeats it"

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is wrong with an argument, said without repeating what may be a secret. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bearertap/commands.h>
+#include <bearertap/error.h>
+
+#include "command.h"
+
+/* Bytes that base64url is made of, from here. */
+static size_t base64url_span(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
+bool argument_looks_like_token(const char *argument)
+{
+    enum { HEADER_LEAST = 16 }; /* {"alg":"..."} is longer; host names of that length are rare */
+    const char *begin = argument + strspn(argument, "-"); /* pasted in an option's place: dashes are base64url too */
+    for (const char *at = begin; *at != '\0'; at += *at != '\0') {
+        size_t header = base64url_span(at);
+        const char *payload = at + header + (at[header] == '.');
+        if (header >= HEADER_LEAST && strncmp(at, "ey", 2) == 0 && at[header] == '.' &&
+            payload[base64url_span(payload)] == '.')
+            return access(argument, F_OK) != 0;
+        at += header;
+    }
+    return false;
+}
+
+const char *argument_shown(const char *argument)
+{
+    static char text[64];
+    if (argument_looks_like_token(argument))
+        return "(a token)";
+    int shown = (int)strcspn(argument, "="); /* a value may be secret */
+    snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
+    return text;
+}
+
+int refuse_usage(const char *command, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    log_error("%s; `bearertap %s --help` says what there is", text, command);
+    return EXIT_USAGE;
+}
+
+int refuse_option(const char *command, int reason, const char *last, const struct option *longs)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_long = strncmp(last, "--", 2) == 0, is_known = false;
+    for (; longs->name != NULL; longs++)
+        is_known = is_known || longs->val == optopt;
+    if (reason == ':')
+        return refuse_usage(command, "option %s needs a value", argument_shown(is_long ? last : letter));
+    if (optopt != 0 && !is_known)
+        return refuse_usage(command, "there is no option %s", argument_shown(letter));
+    if (optopt != 0)
+        return refuse_usage(command, "option %s takes no value", argument_shown(last));
+    return refuse_usage(command, "there is no option %s", argument_shown(last));
+}

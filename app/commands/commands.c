@@ -150,13 +150,42 @@ static bool start_openssl(void)
     return sha256 != NULL;
 }
 
-/* Help and lists that did not arrive are a failure; a reader that has seen enough of them is none. */
+static int output_failure; /* the first errno of a write to standard output */
+
+static ssize_t write_output(void *cookie, const char *bytes, size_t length)
+{
+    size_t written = 0;
+    (void)cookie;
+    while (written < length && output_failure == 0) {
+        ssize_t more = write(STDOUT_FILENO, bytes + written, length - written);
+        if (more > 0)
+            written += (size_t)more;
+        else if (more == 0 || errno != EINTR)
+            output_failure = more == 0 ? EIO : errno;
+    }
+    return (ssize_t)written;
+}
+
+/* Why a write failed, stdio tells only to the call in which it did so. What goes to `stdout` is written here instead,
+ * where it is kept for finish_output. (Alerts have a way of their own.) */
+static bool watch_output(void)
+{
+    FILE *watched = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_output});
+    if (watched == NULL)
+        return false;
+    setvbuf(watched, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, BUFSIZ);
+    stdout = watched;
+    return true;
+}
+
+/* Help and lists that did not arrive are a failure. */
 static int finish_output(int status)
 {
-    errno = 0;
-    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || errno == EPIPE)
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return status;
-    log_error("cannot write to standard output%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    if (output_failure == EPIPE)
+        return end_by_broken_pipe();
+    log_error("cannot write to standard output: %s", strerror(output_failure));
     return EXIT_FAILED;
 }
 
@@ -210,5 +239,9 @@ int commands_run(int argc, char **argv)
     }
     forbid_core_dumps();
     ignore_output_signals();
+    if (!watch_output()) {
+        log_error("no memory to begin with");
+        return EXIT_FAILED;
+    }
     return finish_output(run_named(argc, argv));
 }

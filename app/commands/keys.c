@@ -223,17 +223,6 @@ static int parse(int argc, char **argv, struct keys_options *options)
     return EXIT_DONE;
 }
 
-/* A reader that goes away (`| head`) has what it wants; anything else that keeps output from its place is a failure. */
-static int end_output(int status)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    if (errno == EPIPE)
-        return status;
-    log_error("cannot write to standard output: %s", strerror(errno));
-    return EXIT_FAILED;
-}
-
 static int run(int argc, char **argv)
 {
     static const struct {
@@ -257,7 +246,7 @@ static int run(int argc, char **argv)
     for (int i = 0; i < options.arguments_count; i++)
         if (argument_looks_like_token(options.arguments[i]))
             return refuse_usage("keys", "one of the files looks like a token, not like a key list");
-    return end_output(actions[action].run(&options));
+    return actions[action].run(&options);
 }
 
 const struct command keys_command = {

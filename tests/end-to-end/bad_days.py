@@ -82,9 +82,19 @@ def a_limit_on_the_size_of_files_is_an_error_like_a_full_disk():
     assert lines_told(run) == (0, len(alerts_of("storm-0558.pcap").lines)), run
 
 
-@test(each=["--help", "--version", "read --help"])
-def help_that_does_not_arrive_is_an_error(arguments):
-    run = in_shell('exec "$@" >/dev/full', *arguments.split())
+def many_keys():
+    """More than stdio's buffer and a pipe hold."""
+    with open(scratch("many-keys.txt"), "w") as file:
+        file.writelines(f"key-{number}\n" for number in range(5000))
+    return scratch("many-keys.txt")
+
+
+@test(each=["--help", "--version", "read --help", "keys list -q id:abc", "keys list -q many", "keys lint -q many"])
+def what_does_not_arrive_is_an_error(arguments):
+    words = [many_keys() if word == "many" else word for word in arguments.split()]
+    if words[1:2] == ["lint"]:
+        words.append(words[-1])  # every key is there twice
+    run = in_shell('exec "$@" >/dev/full', *words)
     says_one_error(run, "standard output", "No space left on device")
 
 
@@ -114,6 +124,24 @@ def a_reader_that_goes_away_ends_it_as_it_ends_other_programs():
         else:
             written, lost = lines_told(run)
             assert lost > 0 and "not inspected" in run.errors, run
+
+
+@test(each=["list", "list --json", "lint --max 0"])
+def a_reader_of_keys_that_goes_away_ends_it_by_sigpipe(action):
+    """After the first line, and where there never was one."""
+    process = start("keys", *action.split(), "-q", many_keys(), many_keys(), stdin=subprocess.DEVNULL)
+    process.stdout.readline()
+    process.stdout.close()
+    run = Run(["keys", action], None, b"", process.stderr.read())
+    assert process.wait(timeout=harness.TIMEOUT_S) == -signal.SIGPIPE and run.stderr == b"", (process.returncode, run)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    run = bearertap("keys", "list", "-q", "id:abc", status=-signal.SIGPIPE, stdout=write_end)
+    assert run.stderr == b"", run
+    run = bearertap("keys", "list", "-q", "id:abc", status=1, stdout=write_end, restore_signals=False,
+                    preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
+    os.close(write_end)
+    assert run.stderr == b"", run
 
 
 @test

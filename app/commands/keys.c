@@ -70,9 +70,7 @@ static void print_problem_text(const struct key_problem *problem)
     printf(": %s: ", problem->is_error ? "error" : "warning");
     if (problem->key > 0)
         printf("key %u: ", problem->key);
-    /* What it shows of a file is escaped already; a path in it may not be. */
-    for (const char *at = problem->text; *at != '\0'; at++)
-        putc((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at, stdout);
+    print_message(stdout, problem->text); /* a path in it is not escaped yet */
     putc('\n', stdout);
 }
 

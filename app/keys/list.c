@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bearertap/utf8.h>
+
 int key_list_create(struct key_list **list)
 {
     *list = calloc(1, sizeof(**list));
@@ -349,9 +351,9 @@ const char *key_id_fault(const char *text, size_t length)
         return "the key id begins or ends with a space";
     if (key_is_like_a_token(text, length))
         return "the key id looks like a whole token, where the kid from its header is wanted";
-    unsigned bytes = 1;
-    for (const char *at = text; at < text + length && bytes > 0; at += bytes)
-        bytes = utf8_character(at, text + length);
+    int bytes = 1;
+    for (size_t at = 0; at < length && bytes > 0; at += (size_t)bytes)
+        bytes = (uint8_t)text[at] < 0x80 ? 1 : utf8_character_length((const uint8_t *)text + at, length - at);
     return bytes > 0 ? NULL : "the key id is not UTF-8";
 }
 

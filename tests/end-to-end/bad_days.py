@@ -459,7 +459,7 @@ def locale_and_time_zone_change_no_byte(zone):
 
 @test(each=["capture", "key list", "option", "command", "format"])
 def what_a_terminal_would_act_on_is_escaped_in_messages(where):
-    odd = "a\x1b[31m\n\x07\x9b".encode("latin-1") + "ä\x85".encode()
+    odd = "a\x1b[31m\n\x07\x9b".encode("latin-1") + "ä\x85\u202e".encode()
     capture = scratch("storm-0558.pcap").encode()
     arguments = {"capture": [b"read", odd], "key list": [b"read", b"-k", odd, capture], "option": [b"read", b"--" + odd, capture],
                  "command": [odd], "format": [b"read", b"-f", odd, capture]}[where]
@@ -467,7 +467,7 @@ def what_a_terminal_would_act_on_is_escaped_in_messages(where):
     run = Run([where], done.returncode, done.stdout, done.stderr)
     assert run.status == (1 if where in ("capture", "key list") else 2) and len(errors_of(run)) == 1, run
     shown = errors_of(run)[0]
-    assert r"a\x1b[31m\x0a\x07\x9bä\xc2\x85" in shown, shown
+    assert r"a\x1b[31m\x0a\x07\x9bä\xc2\x85\xe2\x80\xae" in shown, shown
     assert not any(byte < 32 and byte != 10 or byte == 127 for byte in run.stderr), run.stderr
 
 

@@ -110,6 +110,27 @@ def a_token_given_by_mistake_is_not_repeated(where):
     assert "token" in run.errors and token[:20] not in run.errors, "the message repeats it"
 
 
+@test(each=["list", "lint"])
+def what_a_terminal_would_act_on_is_escaped_in_what_keys_shows(action):
+    """In names of files too, where one list names another; and what is escaped already is not escaped again."""
+    first, second = scratch("first\x9b\u202e\xa0.txt"), scratch("second\x9b\\.txt")
+    for path in (first, second):
+        with open(path, "w") as file:
+            file.write("schlüssel\\\u200b\n")
+    run = bearertap("keys", action, first, second)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\xa0\u200b\u202e]", run.text + run.errors), run
+    assert r"first\xc2\x9b\xe2\x80\xae\xc2\xa0.txt" in run.text, run
+    if action == "lint":
+        assert "holds a character that nobody sees" in run.text, run
+        assert re.search(r'"schl\\xc3\\xbcssel\\\\xe2\\x80\\x8b" is there already: .*first\\xc2\\x9b', run.text), run
+
+
+@test(each=["a0", "9b", "ad", "61c", "180e", "200b", "202e", "2066", "feff", "fff9", "e0041"])
+def a_key_id_with_a_character_that_nobody_sees_is_told(code):
+    run = bearertap("keys", "lint", "-", input=f"key{chr(int(code, 16))}id\n".encode())
+    assert "holds a character that nobody sees" in run.text, run
+
+
 @test
 def a_limit_that_is_too_low_is_said_and_how_to_mend_it():
     command = f"ulimit -n 20; exec {harness.BINARY} read {scratch('storm-0558.pcap')}"

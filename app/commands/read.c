@@ -41,8 +41,12 @@ static const char help[] =
     "  tcpdump -i eth0 -w - 'tcp port 80' | bearertap read -k id:1LTMzakihiRla_8z2BEJVXeWMqo -\n"
     "  bearertap read -k revoked.txt *.pcapng | jq .source.ip\n"
     "\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). Where the reader of standard\n"
-    "output goes away (`| head -1`) it ends by SIGPIPE, and says how many lines were not written.\n";
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). A file that cannot be read is "
+    "a\n"
+    "failure, after all the others were inspected; with alerts and --fail-on-alert the status is 3 even so. A capture\n"
+    "that is cut short is read up to there, with a warning. Where the reader of standard output goes away (`| head "
+    "-1`)\n"
+    "it ends by SIGPIPE, and says how many lines were not written.\n";
 
 struct read_options {
     struct pipeline_options pipeline;
@@ -193,9 +197,9 @@ static int report(const struct read_options *options, const struct pipeline_resu
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");
         return EXIT_FAILED;
     }
-    if (result->files.files_read == 0 && !result->interrupted)
-        return EXIT_FAILED;
-    return options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : EXIT_DONE;
+    /* What was found outweighs what could not be read, as with grep. */
+    int done = result->files.files_failed > 0 ? EXIT_FAILED : EXIT_DONE;
+    return options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : done;
 }
 
 static int run(int argc, char **argv)

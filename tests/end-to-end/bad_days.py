@@ -295,7 +295,7 @@ def captures_that_cannot_be_any_are_said_and_the_next_is_read():
         words = {paths["folder"]: "is a directory", paths["socket"]: "a socket", paths["loop"]: "symbolic links",
                  "/dev/null": "is empty", "/dev/zero": "not a capture", "/".join(["a" * 250] * 200): "File name too long",
                  "": 'cannot open ""'}
-        run = bearertap("read", "-q", "-f", "ecs", *keys(), *words, scratch("storm-0558.pcap"))
+        run = bearertap("read", "-q", "-f", "ecs", *keys(), *words, scratch("storm-0558.pcap"), status=1)
         assert ids(run) == ids(alerts_of("storm-0558.pcap")), run
         errors = errors_of(run)
         assert len(errors) == len(words) and max(map(len, errors)) < 1200, run

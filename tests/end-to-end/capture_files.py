@@ -114,7 +114,7 @@ def a_file_that_is_not_there_is_an_error_that_names_it():
 
 @test
 def a_missing_file_among_others_does_not_hide_the_others():
-    run = read_tokens(scratch("missing.pcap"), scratch("storm-0558.pcap"), status=None)
+    run = read_tokens(scratch("missing.pcap"), scratch("storm-0558.pcap"), status=1)
     check(run, "storm-0558.pcap")
     assert "missing.pcap" in run.errors, run
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line's promises: statuses, help, versions, what is said where."""
+import os
 import re
 import time
 
@@ -46,6 +47,30 @@ def the_version_names_the_libraries():
 def fail_on_alert_is_status_3_only_with_alerts():
     bearertap("read", "--fail-on-alert", *keys(), scratch("storm-0558.pcap"), status=3)
     bearertap("read", "--fail-on-alert", "-k", "id:nobody-has-this-key", scratch("storm-0558.pcap"), status=0)
+
+
+@test(each=["missing first", "missing last", "no capture"])
+def a_capture_that_cannot_be_read_is_status_1_and_the_others_are_inspected(which):
+    good, missing = scratch("storm-0558.pcap"), scratch("revoked.jwks.json" if which == "no capture" else "nowhere.pcap")
+    files = [good, missing] if which == "missing last" else [missing, good]
+    run = bearertap("read", "-f", "ecs", *keys(), *files, status=1)
+    assert len(run.lines) == len(harness.alerts_of("storm-0558.pcap").lines), run
+    assert os.path.basename(missing) in run.errors and "could not be read" in run.errors, run
+
+
+@test
+def what_is_found_outweighs_what_cannot_be_read_with_fail_on_alert():
+    files = [scratch("nowhere.pcap"), scratch("storm-0558.pcap")]
+    bearertap("read", "-q", "--fail-on-alert", *keys(), *files, status=3)
+    bearertap("read", "-q", "--fail-on-alert", "-k", "id:nobody-has-this-key", *files, status=1)
+
+
+@test
+def a_capture_that_is_cut_short_is_status_0_with_a_warning():
+    with open(scratch("cut-short.pcap"), "wb") as file:
+        file.write(harness.read_bytes(scratch("storm-0558.pcap"))[:-7])
+    run = bearertap("read", "-q", *keys(), scratch("cut-short.pcap"), status=0)
+    assert "warning" in run.errors and "cut-short.pcap" in run.errors, run
 
 
 @test

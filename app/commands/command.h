@@ -5,6 +5,9 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+#include <bearertap/error.h>
+#include <bearertap/keys.h>
+
 /* A subcommand: a file in this folder, and a row of the table in commands.c. */
 struct command {
     const char *name;
@@ -28,6 +31,15 @@ int refuse_usage(const char *command, const char *format, ...) __attribute__((fo
 /* The same for what getopt_long did not like: `reason` is what it returned, `last` the argument before its `optind`, at
  * which it looked, unless it is within one such as -qZ; optopt then names the letter. */
 int refuse_option(const char *command, int reason, const char *last, const struct option *longs);
+
+/*
+ * What stands for revoked keys in a command line: FILE, - for standard input, or id:VALUE. The first says what is wrong
+ * with all of them before any is read, and returns EXIT_USAGE, or EXIT_DONE; `files` are the other arguments of which
+ * one may be -. The second adds one to the list: 0, or a negative errno with `error` filled.
+ */
+int key_arguments_check(const char *command, const char *const *arguments, int count, const char *const *files,
+                        int files_count);
+int key_argument_add(struct key_list *list, const char *argument, struct error *error);
 
 /* Ends as other programs do whose reader went away: by SIGPIPE, which `set -o pipefail` tells from an end where all
  * arrived; where whoever started us had it ignored, by this exit status. */

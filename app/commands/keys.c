@@ -47,7 +47,7 @@ static const char help[] =
 struct keys_options {
     bool json, count, quiet;
     size_t max;
-    char *const *arguments;
+    const char *const *arguments;
     int arguments_count;
 };
 
@@ -154,14 +154,10 @@ static int run_list(const struct keys_options *options)
         log_error("%s", strerror(-result));
         return EXIT_FAILED;
     }
-    for (int i = 0; i < options->arguments_count && result == 0; i++) {
-        const char *argument = options->arguments[i];
-        bool is_value = strncmp(argument, "id:", 3) == 0;
-        result = is_value ? key_list_add_value(list, argument + 3, &error) : key_list_add_file(list, argument, &error);
-        if (result != 0)
-            log_error("%s%s", error.text[0] != '\0' ? error.text : strerror(-result),
-                      result == -EINVAL && !is_value ? " (`bearertap keys lint` says all that is wrong in it)" : "");
-    }
+    for (int i = 0; i < options->arguments_count && result == 0; i++)
+        result = key_argument_add(list, options->arguments[i], &error);
+    if (result != 0)
+        log_error("%s", error.text);
     if (result == 0 && !options->count)
         keys_print_list(stdout, list, options->json);
     if (result == 0 && !options->quiet)
@@ -216,7 +212,7 @@ static int parse(int argc, char **argv, struct keys_options *options)
             return refuse_option("keys", option, argv[optind - 1], longs);
         }
     }
-    options->arguments = argv + optind;
+    options->arguments = (const char *const *)(argv + optind);
     options->arguments_count = argc - optind;
     return EXIT_DONE;
 }
@@ -241,9 +237,9 @@ static int run(int argc, char **argv)
         return status;
     if (options.arguments_count == 0)
         return refuse_usage("keys", "no key list given");
-    for (int i = 0; i < options.arguments_count; i++)
-        if (argument_looks_like_token(options.arguments[i]))
-            return refuse_usage("keys", "one of the files looks like a token, not like a key list");
+    status = key_arguments_check("keys", options.arguments, options.arguments_count, NULL, 0);
+    if (status != EXIT_DONE)
+        return status;
     return actions[action].run(&options);
 }
 

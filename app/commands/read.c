@@ -50,6 +50,8 @@ static const char help[] =
 
 struct read_options {
     struct pipeline_options pipeline;
+    const char **key_arguments; /* of -k, in order */
+    int key_arguments_count;
     struct key_list *keys;
     bool quiet;
     bool fail_on_alert;
@@ -62,20 +64,19 @@ static unsigned usable_cpus(void)
     return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
 }
 
-static int add_keys(struct read_options *options, const char *argument)
+static int load_keys(struct read_options *options)
 {
     struct error error = {""};
-    if (argument_looks_like_token(argument))
-        return refuse_usage("read", "the argument of -k looks like a token, not like a file; give id: and its key id");
-    bool by_id = strncmp(argument, "id:", 3) == 0;
-    int result = options->keys == NULL ? key_list_create(&options->keys) : 0;
-    if (result == 0)
-        result = by_id ? key_list_add_value(options->keys, argument + 3, &error)
-                       : key_list_add_file(options->keys, argument, &error);
-    if (result == 0)
+    if (options->key_arguments_count == 0)
         return EXIT_DONE;
-    log_error("%s", error.text[0] != '\0' ? error.text : "out of memory for the revoked keys");
-    return EXIT_FAILED;
+    int result = key_list_create(&options->keys);
+    if (result != 0)
+        error_set(&error, -result, "out of memory for the revoked keys");
+    for (int i = 0; i < options->key_arguments_count && result == 0; i++)
+        result = key_argument_add(options->keys, options->key_arguments[i], &error);
+    if (result != 0)
+        log_error("%s", error.text);
+    return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int set_workers(struct read_options *options, const char *argument)
@@ -105,8 +106,7 @@ static int parse(int argc, char **argv, struct read_options *options)
     for (int option, result; (option = getopt_long(argc, argv, ":k:f:w:q", longs, NULL)) != -1;) {
         switch (option) {
         case 'k':
-            if ((result = add_keys(options, optarg)) != EXIT_DONE)
-                return result;
+            options->key_arguments[options->key_arguments_count++] = optarg;
             break;
         case 'f':
             options->pipeline.format = alert_format_find(optarg);
@@ -141,7 +141,8 @@ static int parse(int argc, char **argv, struct read_options *options)
             return refuse_usage("read", "one of the files looks like a token, not like a capture");
     options->pipeline.paths = (const char *const *)(argv + optind);
     options->pipeline.paths_count = (unsigned)(argc - optind);
-    return EXIT_DONE;
+    return key_arguments_check("read", options->key_arguments, options->key_arguments_count, options->pipeline.paths,
+                               argc - optind);
 }
 
 /* The first asks for a good end; the second finds it stuck (the output's reader does not read) and ends it as it is. */
@@ -211,8 +212,15 @@ static int run(int argc, char **argv)
                      .format = alert_format_find(terminal ? "text" : "ecs"),
                      .color = terminal && (no_color == NULL || no_color[0] == '\0'),
                      .output_fd = STDOUT_FILENO},
+        .key_arguments = calloc((size_t)argc, sizeof(*options.key_arguments)),
     };
+    if (options.key_arguments == NULL) {
+        log_error("out of memory for the command line");
+        return EXIT_FAILED;
+    }
     int status = parse(argc, argv, &options);
+    if (status == EXIT_DONE)
+        status = load_keys(&options);
     if (status == EXIT_DONE) {
         options.pipeline.keys = options.keys;
         if (options.keys == NULL)
@@ -224,6 +232,7 @@ static int run(int argc, char **argv)
         status = report(&options, &result, status, &error);
     }
     key_list_destroy(options.keys);
+    free(options.key_arguments);
     return status;
 }
 

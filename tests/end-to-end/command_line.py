@@ -100,6 +100,36 @@ def a_missing_key_list_is_an_error():
     assert "no-keys.json" in run.errors, run
 
 
+STORM_KEY = "d4b4cccda9228624656bff33d8110955779632aa"
+
+
+@test(each=[STORM_KEY, "1LTMzakihiRla_8z2BEJVXeWMqo", "9f2c7a54-0f0e-4c36-8d57-2b0d3f3c6a11", "rsa-2025-a"])
+def a_key_id_given_for_a_file_is_told_how_it_is_written(key):
+    for arguments in (["read", "-k", key, scratch("storm-0558.pcap")], ["keys", "list", key]):
+        run = bearertap(*arguments, status=1)
+        assert run.errors == (f"bearertap: error: cannot open key list {key}: No such file or directory; "
+                              f"for a key id write id:{key}\n"), run
+
+
+@test(each=["revoked.json", "lists/revoked", "./revoked", "keys of 2023", "x" * 200])
+def what_is_no_key_id_is_a_file_that_is_missing(name):
+    run = bearertap("keys", "list", name, status=1)
+    assert "No such file" in run.errors and "id:" not in run.errors, run
+
+
+@test(each=["read -k - -", "read -k - -k - x", "read -k id:a - - -k -", "keys list - -", "keys lint - x -"])
+def standard_input_is_one_file_and_no_two(arguments):
+    run = bearertap(*arguments.split(), status=2, input=b"a-key\n")
+    assert "- can be one of them" in run.errors and not run.stdout, run
+
+
+@test(each=[["read", "-k", "id:", "x"], ["read", "-k", "", "x"], ["read", "-k", "id:a", "--keys=", "x"],
+            ["keys", "list", "id:"], ["keys", "list", ""], ["keys", "lint", "x", ""]])
+def no_key_at_all_is_wrong_usage(arguments):
+    run = bearertap(*arguments, status=2)
+    assert "id:" in run.errors and not run.stdout, run
+
+
 @test
 def key_lists_add_up():
     run = bearertap("read", "-f", "ecs", *keys(), "-k", "id:rsa-2025-a", scratch("storm-0558.pcap"))

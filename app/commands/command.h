@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <bearertap/error.h>
 #include <bearertap/keys.h>
@@ -40,6 +41,11 @@ int refuse_option(const char *command, int reason, const char *last, const struc
 int key_arguments_check(const char *command, const char *const *arguments, int count, const char *const *files,
                         int files_count);
 int key_argument_add(struct key_list *list, const char *argument, struct error *error);
+
+static inline const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 /* Ends as other programs do whose reader went away: by SIGPIPE, which `set -o pipefail` tells from an end where all
  * arrived; where whoever started us had it ignored, by this exit status. */

@@ -31,7 +31,7 @@ static const char help[] =
     "  -f, --format FORMAT  text: for a person (the default); json: an object a line\n"
     "      --json           the same as -f json\n"
     "      --max N          lint: the errors and the warnings that are shown of a file, each (default: 100; 0: all)\n"
-    "      --count          list: the number of keys and names alone\n"
+    "      --count          list: the numbers of keys and of names alone, on standard output\n"
     "  -q, --quiet          no summary on standard error\n"
     "  -h, --help           this text\n"
     "\n"
@@ -44,8 +44,11 @@ static const char help[] =
     "\n"
     "Exit status: 0 done (for lint: there may be warnings), 1 failed (for lint: there are errors), 2 wrong usage.\n";
 
+#define PROBLEMS_SHOWN 100 /* of each kind and of each file, unless --max says otherwise */
+
 struct keys_options {
     bool json, count, quiet;
+    bool max_given;
     size_t max;
     const char *const *arguments;
     int arguments_count;
@@ -145,6 +148,14 @@ static int run_lint(const struct keys_options *options)
 
 /* ---- list ---- */
 
+static void print_count(size_t keys, size_t names, bool json)
+{
+    if (json)
+        printf("{\"keys\":%zu,\"names\":%zu}\n", keys, names);
+    else
+        printf("%zu key%s, %zu name%s\n", keys, plural(keys), names, plural(names));
+}
+
 static int run_list(const struct keys_options *options)
 {
     struct key_list *list;
@@ -158,9 +169,11 @@ static int run_list(const struct keys_options *options)
         result = key_argument_add(list, options->arguments[i], &error);
     if (result != 0)
         log_error("%s", error.text);
-    if (result == 0 && !options->count)
+    if (result == 0 && options->count)
+        print_count(key_list_entries(list), key_list_names(list), options->json);
+    else if (result == 0)
         keys_print_list(stdout, list, options->json);
-    if (result == 0 && !options->quiet)
+    if (result == 0 && !options->quiet && !options->count)
         log_notice("%zu revoked keys, findable by %zu names", key_list_entries(list), key_list_names(list));
     key_list_destroy(list);
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
@@ -176,6 +189,7 @@ static int set_max(struct keys_options *options, const char *argument)
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9')
         return refuse_usage("keys", "--max wants a number, not %s", argument_shown(argument));
     options->max = max;
+    options->max_given = true;
     return EXIT_DONE;
 }
 
@@ -223,7 +237,7 @@ static int run(int argc, char **argv)
         const char *name;
         int (*run)(const struct keys_options *options);
     } actions[] = {{"lint", run_lint}, {"list", run_list}};
-    struct keys_options options = {.max = 100};
+    struct keys_options options = {.max = PROBLEMS_SHOWN};
 
     if (argc < 2)
         return refuse_usage("keys", "`keys` needs to know what to do: lint or list");
@@ -235,6 +249,9 @@ static int run(int argc, char **argv)
     int status = parse(argc - 1, argv + 1, &options);
     if (status != EXIT_DONE)
         return status;
+    bool lints = actions[action].run == run_lint;
+    if (lints ? options.count : options.max_given)
+        return refuse_usage("keys", lints ? "--count is for list, not for lint" : "--max is for lint, not for list");
     if (options.arguments_count == 0)
         return refuse_usage("keys", "no key list given");
     status = key_arguments_check("keys", options.arguments, options.arguments_count, NULL, 0);

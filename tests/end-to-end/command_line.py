@@ -130,6 +130,23 @@ def no_key_at_all_is_wrong_usage(arguments):
     assert "id:" in run.errors and not run.stdout, run
 
 
+@test(each=[["id:a", "1 key, 1 name", (1, 1)], ["id:" + STORM_KEY, "1 key, 2 names", (1, 2)], ["keys", "2 keys, 3 names", (2, 3)]])
+def a_count_of_keys_is_on_standard_output_and_alone(case):
+    argument, text, numbers = case
+    arguments = ["id:a", "id:" + STORM_KEY] if argument == "keys" else [argument]
+    for quiet in ([], ["-q"]):
+        run = bearertap("keys", "list", "--count", *quiet, *arguments)
+        assert run.text == text + "\n" and run.stderr == b"", run
+        run = bearertap("keys", "list", "--count", "--json", *quiet, *arguments)
+        assert run.lines == [dict(zip(("keys", "names"), numbers))] and run.stderr == b"", run
+
+
+@test(each=["list --max 3 id:a", "lint --count x", "list --max 100 --count id:a"])
+def an_option_of_the_other_action_is_wrong_usage(arguments):
+    run = bearertap("keys", *arguments.split(), status=2)
+    assert re.search(r"--\w+ is for (list, not for lint|lint, not for list)", run.errors) and not run.stdout, run
+
+
 @test
 def key_lists_add_up():
     run = bearertap("read", "-f", "ecs", *keys(), "-k", "id:rsa-2025-a", scratch("storm-0558.pcap"))

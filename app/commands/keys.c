@@ -112,15 +112,26 @@ static void take_problem(void *context, const struct key_problem *problem)
         print_problem_text(problem);
 }
 
-/* What of a file was not shown: to standard error, so that standard output holds problems alone. */
+/* What of a file was not shown: to standard error, so that standard output holds problems alone. Behind them, where
+ * both go to one place. */
 static void end_file(struct lint_output *output)
 {
+    fflush(stdout);
     if (output->hidden_errors + output->hidden_warnings > 0)
-        log_notice("%s has %zu more errors and %zu more warnings, not shown (--max 0 shows all)", output->path,
-                   output->hidden_errors, output->hidden_warnings);
+        log_notice("%s has %zu more error%s and %zu more warning%s, not shown (--max 0 shows all)", output->path,
+                   output->hidden_errors, plural(output->hidden_errors), output->hidden_warnings,
+                   plural(output->hidden_warnings));
     output->all_errors += output->errors + output->hidden_errors;
     output->all_warnings += output->warnings + output->hidden_warnings;
     output->errors = output->warnings = output->hidden_errors = output->hidden_warnings = 0;
+}
+
+static void print_summary(const struct lint_output *output, const struct key_list *list, int files)
+{
+    size_t keys = key_list_entries(list), names = key_list_names(list);
+    log_notice("%zu error%s, %zu warning%s; %zu key%s readable, with %zu name%s, in %d file%s", output->all_errors,
+               plural(output->all_errors), output->all_warnings, plural(output->all_warnings), keys, plural(keys),
+               names, plural(names), files, plural((uint64_t)files));
 }
 
 static int run_lint(const struct keys_options *options)
@@ -139,9 +150,7 @@ static int run_lint(const struct keys_options *options)
     }
     const struct key_list *list = key_lint_list(lint);
     if (!options->quiet)
-        log_notice("%zu errors, %zu warnings; %zu keys readable, with %zu names, in %d %s", output.all_errors,
-                   output.all_warnings, key_list_entries(list), key_list_names(list), options->arguments_count,
-                   options->arguments_count == 1 ? "file" : "files");
+        print_summary(&output, list, options->arguments_count);
     key_lint_destroy(lint);
     return output.all_errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -169,12 +178,15 @@ static int run_list(const struct keys_options *options)
         result = key_argument_add(list, options->arguments[i], &error);
     if (result != 0)
         log_error("%s", error.text);
-    if (result == 0 && options->count)
-        print_count(key_list_entries(list), key_list_names(list), options->json);
-    else if (result == 0)
+    size_t keys = key_list_entries(list), names = key_list_names(list);
+    if (result == 0 && options->count) {
+        print_count(keys, names, options->json);
+    } else if (result == 0) {
         keys_print_list(stdout, list, options->json);
-    if (result == 0 && !options->quiet && !options->count)
-        log_notice("%zu revoked keys, findable by %zu names", key_list_entries(list), key_list_names(list));
+        fflush(stdout); /* before what follows on standard error */
+        if (!options->quiet)
+            log_notice("%zu revoked key%s, findable by %zu name%s", keys, plural(keys), names, plural(names));
+    }
     key_list_destroy(list);
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }

@@ -192,7 +192,8 @@ static int report(const struct read_options *options, const struct pipeline_resu
         log_error("%s", error->text[0] != '\0' ? error->text : strerror(-status));
         return EXIT_FAILED;
     }
-    if (!options->quiet)
+    bool any_read = result->files.files_read > 0 || result->interrupted; /* else the errors say all there is to say */
+    if (!options->quiet && any_read)
         summary_print(stderr, result, options->keys);
     if (!result->law_holds) {
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");

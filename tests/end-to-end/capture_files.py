@@ -218,7 +218,7 @@ def a_link_type_among_others_that_is_not_understood_breaks_no_law():
     with open(path, "wb") as file:
         file.write(data)
     run = bearertap("read", path, status=0)
-    assert "105" in run.errors and "1 packets of link types" in run.errors, run
+    assert "105" in run.errors and "1 packet of link types" in run.errors, run
 
 
 # Cut, damaged and odd captures: the same alerts as from the packets before, and a message that says where.

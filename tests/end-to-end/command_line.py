@@ -147,6 +147,38 @@ def an_option_of_the_other_action_is_wrong_usage(arguments):
     assert re.search(r"--\w+ is for (list, not for lint|lint, not for list)", run.errors) and not run.stdout, run
 
 
+@test(each=["keys list id:a", "keys lint a.txt", "keys lint --max 1 two.txt", "read -k id:a FILE missing.pcap", "read -k id:rsa-2025-a FIRST"])
+def one_of_a_thing_has_no_plural(arguments):
+    packets = harness.Pcap(scratch("storm-0558.pcap")).packets
+    first = harness.Pcap(packets=packets[: next(i + 1 for i, packet in enumerate(packets) if b"Bearer " in packet[3])])
+    files = {"a.txt": "a\na\n", "two.txt": "a\nb\na\nb\n"}
+    for name, text in files.items():
+        with open(scratch(name), "w") as file:
+            file.write(text)
+    paths = {name: scratch(name) for name in files} | {"FILE": scratch("storm-0558.pcap")}
+    paths["FIRST"] = first.write(scratch("first.pcap"))
+    run = bearertap(*[paths.get(word, word) for word in arguments.split()], status=None)
+    counted = [match for match in re.findall(r"(?<![\d,.])1 (?:more )?\w+", run.errors) if match.endswith("s")]
+    assert not counted and re.search(r"(?<![\d,.])1 ", run.errors), f"{counted} in: {run}"
+    assert "FIRST" not in arguments or "in 1 alert\n" in run.errors, run
+
+
+@test(each=["missing", "no capture", "both"])
+def where_nothing_was_read_there_is_no_summary(what):
+    files = {"missing": ["nowhere.pcap"], "no capture": ["revoked.jwks.json"], "both": ["nowhere.pcap", "revoked.jwks.json"]}[what]
+    run = bearertap("read", *keys(), *map(scratch, files), status=1)
+    assert len(run.errors.splitlines()) == len(files) and "packets" not in run.errors, run
+
+
+@test
+def lints_summary_stands_behind_its_problems():
+    with open(scratch("twice.txt"), "w") as file:
+        file.write("a\n" * 300)
+    run = bearertap("keys", "lint", scratch("twice.txt"), scratch("twice.txt"), stderr=harness.subprocess.STDOUT)
+    kinds = ["problem" if ": warning: " in line else "not shown" if "not shown" in line else "summary" for line in run.text.splitlines()]
+    assert kinds == (["problem"] * 100 + ["not shown"]) * 2 + ["summary"], run
+
+
 @test
 def key_lists_add_up():
     run = bearertap("read", "-f", "ecs", *keys(), "-k", "id:rsa-2025-a", scratch("storm-0558.pcap"))

@@ -26,12 +26,15 @@ bool argument_looks_like_token(const char *argument);
 /* An argument as a message may show it: cut short, "(a token)" for a token. The text lives until the next call. */
 const char *argument_shown(const char *argument);
 
+/* Which of these words (NULL ends them) somebody most likely meant; NULL: none is near. */
+const char *nearest_word(const char *word, const char *const *words);
+
 /* Says what is wrong with the command line, and where it is told what is right. Returns EXIT_USAGE. */
 int refuse_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for what getopt_long did not like: `reason` is what it returned, `last` the argument before its `optind`, at
  * which it looked, unless it is within one such as -qZ; optopt then names the letter. */
-int refuse_option(const char *command, int reason, const char *last, const struct option *longs);
+int refuse_option(const char *command, int reason, const char *last, const struct option *options);
 
 /*
  * What stands for revoked keys in a command line: FILE, - for standard input, or id:VALUE. The first says what is wrong

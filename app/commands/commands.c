@@ -60,43 +60,12 @@ static void print_version(void)
     printf("%s, %s\n", OpenSSL_version(OPENSSL_VERSION), OpenSSL_version(OPENSSL_CPU_INFO));
 }
 
-/* Damerau's distance restricted to neighbours: letters added, left out, replaced or swapped. Words are short. */
-static unsigned distance(const char *a, const char *b)
-{
-    enum { MOST = 16 };
-    unsigned rows[MOST + 1][MOST + 1];
-    size_t m = strlen(a), n = strlen(b);
-    if (m > MOST || n > MOST)
-        return MOST;
-    for (size_t i = 0; i <= m; i++)
-        for (size_t j = 0; j <= n; j++) {
-            if (i == 0 || j == 0) {
-                rows[i][j] = (unsigned)(i + j);
-                continue;
-            }
-            unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (rows[i - 1][j] + 1 < best)
-                best = rows[i - 1][j] + 1;
-            if (rows[i][j - 1] + 1 < best)
-                best = rows[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
-                best = rows[i - 2][j - 2] + 1;
-            rows[i][j] = best;
-        }
-    return rows[m][n];
-}
-
 static int refuse_command(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned least = 3;
-    for (unsigned i = 0; i < COMMANDS; i++) {
-        unsigned away = distance(name, commands[i]->name);
-        if (away < least) {
-            least = away;
-            nearest = commands[i]->name;
-        }
-    }
+    const char *names[COMMANDS + 1] = {NULL}, *nearest;
+    for (unsigned i = 0; i < COMMANDS; i++)
+        names[i] = commands[i]->name;
+    nearest = nearest_word(name, names);
     if (nearest != NULL)
         log_error("there is no command %s; did you mean `bearertap %s`?", argument_shown(name), nearest);
     else

@@ -494,6 +494,17 @@ def a_wrong_option_is_named(arguments):
     assert len(errors_of(run)) == 1 and MISTAKES[arguments] in run.errors, run
 
 
+NEARLY = {"read --formt ecs x": "--format", "read --qiuet x": "--quiet", "read --fail-on-alerts x": "--fail-on-alert",
+          "read --halp x": "--help", "read --keyz=x y": "--keys", "keys list --cuont x": "--count", "keys lint --mx 3 x": "--max",
+          "keys lint --jsn x": "--json", "keys lint --no-such x": "", "read --xy x": "", "keys lint --y x": ""}
+
+
+@test(each=NEARLY)
+def a_mistyped_option_is_told_which_was_probably_meant(arguments):
+    run = bearertap(*arguments.split(), status=2)
+    assert re.findall(r"did you mean (--[a-z-]+)\?", run.errors) == ([NEARLY[arguments]] if NEARLY[arguments] else []), run
+
+
 @test(each=["command", "format", "workers", "option", "no option", "after Bearer", "key id", "a JWE without a key", "keys", "keys format",
             "keys maximum", "keys option", "keys list", "keys key id"])
 def a_token_in_any_argument_is_not_repeated(where):

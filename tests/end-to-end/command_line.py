@@ -247,3 +247,4 @@ def a_closed_standard_output_is_an_error_and_no_alert_goes_elsewhere():
     command = f"exec {harness.BINARY} read {' '.join(keys())} {scratch('storm-0558.pcap')} >&- <&-"
     done = harness.subprocess.run(["bash", "-c", command], capture_output=True, env=harness.environment(), check=False)
     assert done.returncode == 1 and b"cannot write" in done.stderr, done
+    assert b"open it for writing" in done.stderr and b"make room" not in done.stderr, f"the wrong mend: {done}"

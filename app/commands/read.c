@@ -19,7 +19,7 @@ static const char help[] =
     "Usage: bearertap read [OPTIONS] FILE...\n"
     "\n"
     "Reads captures (pcap, pcapng; - is standard input), finds bearer tokens, and writes an alert for each that\n"
-    "was signed with a revoked key: to standard output, one a line. A summary goes to standard error.\n"
+    "names a revoked key: to standard output, one a line. A summary goes to standard error.\n"
     "Needs no privileges. Several files are read in order, as one capture.\n"
     "\n"
     "Options:\n"

@@ -243,6 +243,11 @@ def a_limit_that_is_too_low_is_said_and_how_to_mend_it():
 
 
 @test
+def help_claims_no_signature_to_be_checked():
+    assert "signed" not in bearertap("read", "--help").text + bearertap("--help").text
+
+
+@test
 def a_closed_standard_output_is_an_error_and_no_alert_goes_elsewhere():
     command = f"exec {harness.BINARY} read {' '.join(keys())} {scratch('storm-0558.pcap')} >&- <&-"
     done = harness.subprocess.run(["bash", "-c", command], capture_output=True, env=harness.environment(), check=False)

@@ -243,6 +243,16 @@ def a_limit_that_is_too_low_is_said_and_how_to_mend_it():
 
 
 @test
+def a_key_without_a_severity_is_listed_with_the_one_it_has():
+    run = bearertap("keys", "list", "id:a")
+    assert "    severity    high (by default)\n" in run.text, run
+    assert bearertap("keys", "list", "--json", "id:a").lines[0]["severity"] == "high"
+    with open(scratch("low.json"), "w") as file:
+        file.write('{"kid":"a","severity":"low"}')
+    assert "    severity    low\n" in bearertap("keys", "list", scratch("low.json")).text
+
+
+@test
 def help_claims_no_signature_to_be_checked():
     assert "signed" not in bearertap("read", "--help").text + bearertap("--help").text
 

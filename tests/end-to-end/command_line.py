@@ -263,3 +263,18 @@ def a_closed_standard_output_is_an_error_and_no_alert_goes_elsewhere():
     done = harness.subprocess.run(["bash", "-c", command], capture_output=True, env=harness.environment(), check=False)
     assert done.returncode == 1 and b"cannot write" in done.stderr, done
     assert b"open it for writing" in done.stderr and b"make room" not in done.stderr, f"the wrong mend: {done}"
+
+
+@test(each=["scripts/coverage --help", "scripts/fuzz", "scripts/fuzz --help", "scripts/fuzz 0", "scripts/fuzz 2s nosuch", "scripts/fuzz 2s keys no such"])
+def scripts_refuse_what_they_do_not_know_before_they_build(command):
+    """Before: without a compiler on the way they could do nothing else but fail."""
+    folder = scratch("nothing-to-build-with")
+    os.makedirs(folder, exist_ok=True)
+    for name in ("bash", "dirname", "sed"):
+        if not os.path.exists(os.path.join(folder, name)):
+            os.symlink(harness.shutil.which(name), os.path.join(folder, name))
+    done = harness.subprocess.run(["bash", os.path.join(harness.SOURCE, command.split()[0]), *command.split()[1:]], capture_output=True,
+                                  text=True, env={"PATH": folder}, timeout=harness.TIMEOUT_S, check=False)
+    assert done.returncode == 2 and done.stderr.startswith(f"usage: {command.split()[0]}") and not done.stdout, done
+    if "fuzz" in command:
+        assert "alert" in done.stderr and "whole" in done.stderr, f"which fuzzers there are: {done.stderr}"

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <bearertap/utf8.h>
+
 void line_bytes(struct line *line, const char *bytes, size_t length)
 {
     if (line->overflow || length > line->capacity - line->length) {
@@ -43,48 +45,14 @@ void line_hex(struct line *line, const uint8_t *bytes, size_t length)
     }
 }
 
-/* The code point at the start of valid UTF-8, and how many bytes it takes. */
-static uint32_t code_point(const uint8_t *text, size_t *length)
-{
-    if (text[0] < 0x80) {
-        *length = 1;
-        return text[0];
-    }
-    *length = text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
-    uint32_t point = text[0] & (0x7fU >> *length);
-    for (size_t i = 1; i < *length; i++)
-        point = point << 6 | (text[i] & 0x3fU);
-    return point;
-}
-
-/* What a terminal would act on, or not show, or show somewhere else than it stands. */
-static bool is_harmful(uint32_t point)
-{
-    static const struct {
-        uint32_t first, last;
-    } ranges[] = {
-        {0x00, 0x1f},       {'\\', '\\'},                       /* C0, and the escape that we write ourselves */
-        {0x7f, 0x9f},       {0xad, 0xad},     {0x61c, 0x61c},   /* DEL and C1, soft hyphen, Arabic letter mark */
-        {0x180e, 0x180e},   {0x200b, 0x200f}, {0x2028, 0x202e}, /* zero width, marks, separators, bidi */
-        {0x2060, 0x206f},   {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, /* isolates, byte order mark, annotations */
-        {0xe0000, 0xe0fff},                                     /* tags and other defaults of nothing visible */
-    };
-    if (point >= ' ' && point < '\\')
-        return false;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-        if (point >= ranges[i].first && point <= ranges[i].last)
-            return true;
-    return false;
-}
-
 void line_visible(struct line *line, const char *text, size_t length)
 {
     const uint8_t *bytes = (const uint8_t *)text;
     size_t point_length, copied = 0;
     for (size_t at = 0; at < length; at += point_length) {
-        uint32_t point = code_point(bytes + at, &point_length);
+        uint32_t point = utf8_code_point(bytes + at, length - at, &point_length);
         bool lone_space = point == ' ' && at > 0 && length - at > 1 && bytes[at - 1] != ' ';
-        if (!is_harmful(point) && (point != ' ' || lone_space))
+        if (!utf8_is_unseen(point) && point != '\\' && (point != ' ' || lone_space))
             continue;
         line_bytes(line, text + copied, at - copied);
         copied = at + point_length;

@@ -21,8 +21,8 @@ void line_text(struct line *line, const char *text);
 void line_number(struct line *line, uint64_t number);
 void line_hex(struct line *line, const uint8_t *bytes, size_t length);
 
-/* Valid UTF-8 from the wire, for a terminal: control bytes, terminal escapes, bidi and invisible characters, line
- * separators and the backslash itself become \xNN, byte by byte; so does a space next to a space or at either end, so
+/* UTF-8 from the wire, for a terminal: what a terminal acts on or nobody sees (utf8_is_unseen) and the backslash itself
+ * become \xNN, byte by byte; so does a space next to a space or at either end, so
  * that the two spaces between columns cannot be forged. */
 void line_visible(struct line *line, const char *text, size_t length);
 

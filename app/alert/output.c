@@ -109,10 +109,11 @@ int output_failure(const struct output *output, struct error *error)
     char name[32] = "standard output";
     if (output->fd != STDOUT_FILENO)
         snprintf(name, sizeof(name), "file descriptor %d", output->fd);
+    const char *mend = output->failure == -EBADF ? "open it for writing" : "make room";
     uint64_t written, lost;
     output_count(output, &written, &lost);
     return error_set(error, -output->failure,
                      "cannot write alerts to %s: %s; %" PRIu64 " lines were written, %" PRIu64
-                     " lost, and what follows in the capture was not inspected: make room and read it again",
-                     name, strerror(-output->failure), written, lost);
+                     " lost, and what follows in the capture was not inspected: %s and read it again",
+                     name, strerror(-output->failure), written, lost, mend);
 }

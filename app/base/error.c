@@ -2,38 +2,33 @@
 #include <bearertap/error.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <bearertap/utf8.h>
 
 #if defined(BEARERTAP_NEEDS_AVX2) && !defined(__AVX2__) && !defined(__clang_analyzer__)
 _Static_assert(0, "a -march of some dependency won over the one of -Dmarch");
 #endif
 
-/* Bytes of the UTF-8 character that begins here and that a terminal shows; 0 where it would be acted on or is none. */
-static size_t shown_character(const unsigned char *text)
-{
-    if (text[0] < 0x80)
-        return text[0] >= 0x20 && text[0] != 0x7f;
-    size_t length = text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return text[0] == 0xc2 && text[1] < 0xa0 ? 0 : length; /* C1: control characters too */
-}
-
-/* What a terminal would act on becomes \xNN. `clean` has room for four times the text. Returns its length. */
+/* What a terminal would act on, or nobody sees, becomes \xNN. `clean` has room for four times the text. Returns its
+ * length. */
 static size_t clean_text(const char *text, char *clean)
 {
-    size_t length = 0;
-    while (*text != '\0') {
-        size_t shown = shown_character((const unsigned char *)text);
-        if (shown == 0)
-            length += (size_t)sprintf(clean + length, "\\x%02x", (unsigned char)*text++);
-        for (; shown > 0; shown--)
-            clean[length++] = *text++;
+    size_t cleaned = 0, length = strlen(text), taken;
+    const uint8_t *bytes = (const uint8_t *)text;
+    for (size_t at = 0; at < length; at += taken) {
+        bool is_seen = !utf8_is_unseen(utf8_code_point(bytes + at, length - at, &taken));
+        for (size_t i = 0; i < taken; i++)
+            if (is_seen)
+                clean[cleaned++] = text[at + i];
+            else
+                cleaned += (size_t)sprintf(clean + cleaned, "\\x%02x", bytes[at + i]);
     }
-    return length;
+    return cleaned;
 }
 
 /* What is too long loses its middle: the place stands at the beginning, and what is wrong with it at the end. */

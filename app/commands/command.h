@@ -2,7 +2,12 @@
 #ifndef BEARERTAP_APP_COMMANDS_COMMAND_H
 #define BEARERTAP_APP_COMMANDS_COMMAND_H
 
+#include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+#include <bearertap/error.h>
+#include <bearertap/keys.h>
 
 /* A subcommand: a file in this folder, and a row of the table in commands.c. */
 struct command {
@@ -20,6 +25,30 @@ bool argument_looks_like_token(const char *argument);
 
 /* An argument as a message may show it: cut short, "(a token)" for a token. The text lives until the next call. */
 const char *argument_shown(const char *argument);
+
+/* Which of these words (NULL ends them) somebody most likely meant; NULL: none is near. */
+const char *nearest_word(const char *word, const char *const *words);
+
+/* Says what is wrong with the command line, and where it is told what is right. Returns EXIT_USAGE. */
+int refuse_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for what getopt_long did not like: `reason` is what it returned, `last` the argument before its `optind`, at
+ * which it looked, unless it is within one such as -qZ; optopt then names the letter. */
+int refuse_option(const char *command, int reason, const char *last, const struct option *options);
+
+/*
+ * What stands for revoked keys in a command line: FILE, - for standard input, or id:VALUE. The first says what is wrong
+ * with all of them before any is read, and returns EXIT_USAGE, or EXIT_DONE; `files` are the other arguments of which
+ * one may be -. The second adds one to the list: 0, or a negative errno with `error` filled.
+ */
+int key_arguments_check(const char *command, const char *const *arguments, int count, const char *const *files,
+                        int files_count);
+int key_argument_add(struct key_list *list, const char *argument, struct error *error);
+
+static inline const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 /* Ends as other programs do whose reader went away: by SIGPIPE, which `set -o pipefail` tells from an end where all
  * arrived; where whoever started us had it ignored, by this exit status. */

@@ -60,73 +60,12 @@ static void print_version(void)
     printf("%s, %s\n", OpenSSL_version(OPENSSL_VERSION), OpenSSL_version(OPENSSL_CPU_INFO));
 }
 
-/* Damerau's distance restricted to neighbours: letters added, left out, replaced or swapped. Words are short. */
-static unsigned distance(const char *a, const char *b)
-{
-    enum { MOST = 16 };
-    unsigned rows[MOST + 1][MOST + 1];
-    size_t m = strlen(a), n = strlen(b);
-    if (m > MOST || n > MOST)
-        return MOST;
-    for (size_t i = 0; i <= m; i++)
-        for (size_t j = 0; j <= n; j++) {
-            if (i == 0 || j == 0) {
-                rows[i][j] = (unsigned)(i + j);
-                continue;
-            }
-            unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (rows[i - 1][j] + 1 < best)
-                best = rows[i - 1][j] + 1;
-            if (rows[i][j - 1] + 1 < best)
-                best = rows[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
-                best = rows[i - 2][j - 2] + 1;
-            rows[i][j] = best;
-        }
-    return rows[m][n];
-}
-
-/* Bytes that base64url is made of, from here. */
-static size_t base64url_span(const char *text)
-{
-    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
-}
-
-bool argument_looks_like_token(const char *argument)
-{
-    enum { HEADER_LEAST = 16 }; /* {"alg":"..."} is longer; host names of that length are rare */
-    for (const char *at = argument; *at != '\0'; at += *at != '\0') {
-        size_t header = base64url_span(at);
-        const char *payload = at + header + (at[header] == '.');
-        if (header >= HEADER_LEAST && strncmp(at, "ey", 2) == 0 && at[header] == '.' &&
-            payload[base64url_span(payload)] == '.')
-            return access(argument, F_OK) != 0;
-        at += header;
-    }
-    return false;
-}
-
-const char *argument_shown(const char *argument)
-{
-    static char text[64];
-    if (argument_looks_like_token(argument))
-        return "(a token)";
-    int shown = (int)strcspn(argument, "="); /* a value may be secret */
-    snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
-    return text;
-}
-
 static int refuse_command(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned least = 3;
-    for (unsigned i = 0; i < COMMANDS; i++) {
-        unsigned away = distance(name, commands[i]->name);
-        if (away < least) {
-            least = away;
-            nearest = commands[i]->name;
-        }
-    }
+    const char *names[COMMANDS + 1] = {NULL}, *nearest;
+    for (unsigned i = 0; i < COMMANDS; i++)
+        names[i] = commands[i]->name;
+    nearest = nearest_word(name, names);
     if (nearest != NULL)
         log_error("there is no command %s; did you mean `bearertap %s`?", argument_shown(name), nearest);
     else
@@ -180,13 +119,42 @@ static bool start_openssl(void)
     return sha256 != NULL;
 }
 
-/* Help and lists that did not arrive are a failure; a reader that has seen enough of them is none. */
+static int output_failure; /* the first errno of a write to standard output */
+
+static ssize_t write_output(void *cookie, const char *bytes, size_t length)
+{
+    size_t written = 0;
+    (void)cookie;
+    while (written < length && output_failure == 0) {
+        ssize_t more = write(STDOUT_FILENO, bytes + written, length - written);
+        if (more > 0)
+            written += (size_t)more;
+        else if (more == 0 || errno != EINTR)
+            output_failure = more == 0 ? EIO : errno;
+    }
+    return (ssize_t)written;
+}
+
+/* Why a write failed, stdio tells only to the call in which it did so. What goes to `stdout` is written here instead,
+ * where it is kept for finish_output. (Alerts have a way of their own.) */
+static bool watch_output(void)
+{
+    FILE *watched = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_output});
+    if (watched == NULL)
+        return false;
+    setvbuf(watched, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, BUFSIZ);
+    stdout = watched;
+    return true;
+}
+
+/* Help and lists that did not arrive are a failure. */
 static int finish_output(int status)
 {
-    errno = 0;
-    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || errno == EPIPE)
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return status;
-    log_error("cannot write to standard output%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    if (output_failure == EPIPE)
+        return end_by_broken_pipe();
+    log_error("cannot write to standard output: %s", strerror(output_failure));
     return EXIT_FAILED;
 }
 
@@ -240,5 +208,9 @@ int commands_run(int argc, char **argv)
     }
     forbid_core_dumps();
     ignore_output_signals();
+    if (!watch_output()) {
+        log_error("no memory to begin with");
+        return EXIT_FAILED;
+    }
     return finish_output(run_named(argc, argv));
 }

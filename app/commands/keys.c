@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bearertap keys: what is wrong in lists of revoked keys, and what the table makes of them. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ static const char help[] =
     "  -f, --format FORMAT  text: for a person (the default); json: an object a line\n"
     "      --json           the same as -f json\n"
     "      --max N          lint: the errors and the warnings that are shown of a file, each (default: 100; 0: all)\n"
-    "      --count          list: the number of keys and names alone\n"
+    "      --count          list: the numbers of keys and of names alone, on standard output\n"
     "  -q, --quiet          no summary on standard error\n"
     "  -h, --help           this text\n"
     "\n"
@@ -45,18 +44,15 @@ static const char help[] =
     "\n"
     "Exit status: 0 done (for lint: there may be warnings), 1 failed (for lint: there are errors), 2 wrong usage.\n";
 
+#define PROBLEMS_SHOWN 100 /* of each kind and of each file, unless --max says otherwise */
+
 struct keys_options {
     bool json, count, quiet;
+    bool max_given;
     size_t max;
-    char *const *arguments;
+    const char *const *arguments;
     int arguments_count;
 };
-
-static int refuse_usage(const char *what, const char *shown)
-{
-    log_error("%s \"%.40s\"; `bearertap keys --help` says what there is", what, shown);
-    return EXIT_USAGE;
-}
 
 /* ---- lint ---- */
 
@@ -77,9 +73,7 @@ static void print_problem_text(const struct key_problem *problem)
     printf(": %s: ", problem->is_error ? "error" : "warning");
     if (problem->key > 0)
         printf("key %u: ", problem->key);
-    /* What it shows of a file is escaped already; a path in it may not be. */
-    for (const char *at = problem->text; *at != '\0'; at++)
-        putc((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at, stdout);
+    print_message(stdout, problem->text); /* a path in it is not escaped yet */
     putc('\n', stdout);
 }
 
@@ -118,15 +112,26 @@ static void take_problem(void *context, const struct key_problem *problem)
         print_problem_text(problem);
 }
 
-/* What of a file was not shown: to standard error, so that standard output holds problems alone. */
+/* What of a file was not shown: to standard error, so that standard output holds problems alone. Behind them, where
+ * both go to one place. */
 static void end_file(struct lint_output *output)
 {
+    fflush(stdout);
     if (output->hidden_errors + output->hidden_warnings > 0)
-        log_notice("%s has %zu more errors and %zu more warnings, not shown (--max 0 shows all)", output->path,
-                   output->hidden_errors, output->hidden_warnings);
+        log_notice("%s has %zu more error%s and %zu more warning%s, not shown (--max 0 shows all)", output->path,
+                   output->hidden_errors, plural(output->hidden_errors), output->hidden_warnings,
+                   plural(output->hidden_warnings));
     output->all_errors += output->errors + output->hidden_errors;
     output->all_warnings += output->warnings + output->hidden_warnings;
     output->errors = output->warnings = output->hidden_errors = output->hidden_warnings = 0;
+}
+
+static void print_summary(const struct lint_output *output, const struct key_list *list, int files)
+{
+    size_t keys = key_list_entries(list), names = key_list_names(list);
+    log_notice("%zu error%s, %zu warning%s; %zu key%s readable, with %zu name%s, in %d file%s", output->all_errors,
+               plural(output->all_errors), output->all_warnings, plural(output->all_warnings), keys, plural(keys),
+               names, plural(names), files, plural((uint64_t)files));
 }
 
 static int run_lint(const struct keys_options *options)
@@ -145,14 +150,20 @@ static int run_lint(const struct keys_options *options)
     }
     const struct key_list *list = key_lint_list(lint);
     if (!options->quiet)
-        log_notice("%zu errors, %zu warnings; %zu keys readable, with %zu names, in %d %s", output.all_errors,
-                   output.all_warnings, key_list_entries(list), key_list_names(list), options->arguments_count,
-                   options->arguments_count == 1 ? "file" : "files");
+        print_summary(&output, list, options->arguments_count);
     key_lint_destroy(lint);
     return output.all_errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* ---- list ---- */
+
+static void print_count(size_t keys, size_t names, bool json)
+{
+    if (json)
+        printf("{\"keys\":%zu,\"names\":%zu}\n", keys, names);
+    else
+        printf("%zu key%s, %zu name%s\n", keys, plural(keys), names, plural(names));
+}
 
 static int run_list(const struct keys_options *options)
 {
@@ -163,18 +174,19 @@ static int run_list(const struct keys_options *options)
         log_error("%s", strerror(-result));
         return EXIT_FAILED;
     }
-    for (int i = 0; i < options->arguments_count && result == 0; i++) {
-        const char *argument = options->arguments[i];
-        bool is_value = strncmp(argument, "id:", 3) == 0;
-        result = is_value ? key_list_add_value(list, argument + 3, &error) : key_list_add_file(list, argument, &error);
-        if (result != 0)
-            log_error("%s%s", error.text[0] != '\0' ? error.text : strerror(-result),
-                      result == -EINVAL && !is_value ? " (`bearertap keys lint` says all that is wrong in it)" : "");
-    }
-    if (result == 0 && !options->count)
+    for (int i = 0; i < options->arguments_count && result == 0; i++)
+        result = key_argument_add(list, options->arguments[i], &error);
+    if (result != 0)
+        log_error("%s", error.text);
+    size_t keys = key_list_entries(list), names = key_list_names(list);
+    if (result == 0 && options->count) {
+        print_count(keys, names, options->json);
+    } else if (result == 0) {
         keys_print_list(stdout, list, options->json);
-    if (result == 0 && !options->quiet)
-        log_notice("%zu revoked keys, findable by %zu names", key_list_entries(list), key_list_names(list));
+        fflush(stdout); /* before what follows on standard error */
+        if (!options->quiet)
+            log_notice("%zu revoked key%s, findable by %zu name%s", keys, plural(keys), names, plural(names));
+    }
     key_list_destroy(list);
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }
@@ -187,8 +199,9 @@ static int set_max(struct keys_options *options, const char *argument)
     errno = 0;
     unsigned long max = strtoul(argument, &end, 10);
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9')
-        return refuse_usage("--max wants a number, not", argument);
+        return refuse_usage("keys", "--max wants a number, not %s", argument_shown(argument));
     options->max = max;
+    options->max_given = true;
     return EXIT_DONE;
 }
 
@@ -205,7 +218,7 @@ static int parse(int argc, char **argv, struct keys_options *options)
         switch (option) {
         case 'f':
             if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
-                return refuse_usage("the formats are text and json, and not", optarg);
+                return refuse_usage("keys", "the formats are text and json, and not %s", argument_shown(optarg));
             options->json = strcmp(optarg, "json") == 0;
             break;
         case OPTION_JSON:
@@ -221,26 +234,13 @@ static int parse(int argc, char **argv, struct keys_options *options)
         case 'q':
             options->quiet = true;
             break;
-        case ':':
-            return refuse_usage("a value is missing behind option", argv[optind - 1]);
         default:
-            return refuse_usage("there is no option", argv[optind - 1]);
+            return refuse_option("keys", option, argv[optind - 1], longs);
         }
     }
-    options->arguments = argv + optind;
+    options->arguments = (const char *const *)(argv + optind);
     options->arguments_count = argc - optind;
     return EXIT_DONE;
-}
-
-/* A reader that goes away (`| head`) has what it wants; anything else that keeps output from its place is a failure. */
-static int end_output(int status)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    if (errno == EPIPE)
-        return status;
-    log_error("cannot write to standard output: %s", strerror(errno));
-    return EXIT_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -249,30 +249,27 @@ static int run(int argc, char **argv)
         const char *name;
         int (*run)(const struct keys_options *options);
     } actions[] = {{"lint", run_lint}, {"list", run_list}};
-    struct keys_options options = {.max = 100};
+    struct keys_options options = {.max = PROBLEMS_SHOWN};
 
-    if (argc < 2) {
-        log_error("`keys` needs to know what to do: lint or list; `bearertap keys --help` says more");
-        return EXIT_USAGE;
-    }
+    if (argc < 2)
+        return refuse_usage("keys", "`keys` needs to know what to do: lint or list");
     size_t action = 0;
     while (action < 2 && strcmp(argv[1], actions[action].name) != 0)
         action++;
     if (action == 2)
-        return refuse_usage("`keys` can lint and list, and not", argv[1]);
+        return refuse_usage("keys", "`keys` can lint and list, and not %s", argument_shown(argv[1]));
     int status = parse(argc - 1, argv + 1, &options);
     if (status != EXIT_DONE)
         return status;
-    if (options.arguments_count == 0) {
-        log_error("no key list given; `bearertap keys --help` says more");
-        return EXIT_USAGE;
-    }
-    for (int i = 0; i < options.arguments_count; i++)
-        if (argument_looks_like_token(options.arguments[i])) {
-            log_error("one of the files looks like a token, not like a key list; `bearertap keys --help` says more");
-            return EXIT_USAGE;
-        }
-    return end_output(actions[action].run(&options));
+    bool lints = actions[action].run == run_lint;
+    if (lints ? options.count : options.max_given)
+        return refuse_usage("keys", lints ? "--count is for list, not for lint" : "--max is for lint, not for list");
+    if (options.arguments_count == 0)
+        return refuse_usage("keys", "no key list given");
+    status = key_arguments_check("keys", options.arguments, options.arguments_count, NULL, 0);
+    if (status != EXIT_DONE)
+        return status;
+    return actions[action].run(&options);
 }
 
 const struct command keys_command = {

@@ -8,6 +8,8 @@
 
 #include "print.h"
 
+#define SEVERITY_BY_DEFAULT "high" /* what an alert says of an entry without one */
+
 /* Where a name comes from, in the list's words. */
 static const struct {
     enum key_origin origin;
@@ -77,7 +79,7 @@ static void print_text_entry(FILE *out, const struct key_listed *listed)
         }
     }
     print_row(out, is_narrowed ? "of issuer" : "issuer", entry->issuer);
-    print_row(out, "severity", entry->severity);
+    print_row(out, "severity", entry->severity != NULL ? entry->severity : SEVERITY_BY_DEFAULT " (by default)");
     print_row(out, "revoked at", entry->revoked_at);
     print_row(out, "reason", entry->reason);
 }
@@ -120,7 +122,7 @@ static void print_json_entry(FILE *out, const struct key_listed *listed)
     print_json_member(out, "source", entry->source);
     fprintf(out, ",\"line\":%u", entry->line);
     print_json_member(out, "issuer", entry->issuer);
-    print_json_member(out, "severity", entry->severity);
+    print_json_member(out, "severity", entry->severity != NULL ? entry->severity : SEVERITY_BY_DEFAULT);
     print_json_member(out, "revoked_at", entry->revoked_at);
     print_json_member(out, "reason", entry->reason);
     fputs(",\"names\":[", out);

@@ -7,12 +7,15 @@
 #include <stdio.h>
 
 /*
- * Text from files, for a terminal and for JSON. What a file names may be anything: control characters (C0, DEL, C1),
- * those that turn the direction of writing or are not seen, and bytes that are not UTF-8 come out escaped.
+ * Text from files, for a terminal and for JSON. What a file names may be anything: what a terminal acts on or nobody
+ * sees (utf8_is_unseen), and bytes that are not UTF-8, come out escaped.
  */
 
 /* As it is, but \xNN for the bytes of such, and \\ for a backslash. */
 void print_text(FILE *out, const char *text, size_t length);
+
+/* The same for a message, in which what it shows of a file is escaped already: a backslash is left as it is. */
+void print_message(FILE *out, const char *text);
 
 /* In quotes; \u escapes for such, U+FFFD for what is not UTF-8. */
 void print_json_string(FILE *out, const char *text, size_t length);

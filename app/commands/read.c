@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bearertap read: captures in, alerts out. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,7 +19,7 @@ static const char help[] =
     "Usage: bearertap read [OPTIONS] FILE...\n"
     "\n"
     "Reads captures (pcap, pcapng; - is standard input), finds bearer tokens, and writes an alert for each that\n"
-    "was signed with a revoked key: to standard output, one a line. A summary goes to standard error.\n"
+    "names a revoked key: to standard output, one a line. A summary goes to standard error.\n"
     "Needs no privileges. Several files are read in order, as one capture.\n"
     "\n"
     "Options:\n"
@@ -42,23 +41,21 @@ static const char help[] =
     "  tcpdump -i eth0 -w - 'tcp port 80' | bearertap read -k id:1LTMzakihiRla_8z2BEJVXeWMqo -\n"
     "  bearertap read -k revoked.txt *.pcapng | jq .source.ip\n"
     "\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). Where the reader of standard\n"
-    "output goes away (`| head -1`) it ends by SIGPIPE, and says how many lines were not written.\n";
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). A file that cannot be read is "
+    "a\n"
+    "failure, after all the others were inspected; with alerts and --fail-on-alert the status is 3 even so. A capture\n"
+    "that is cut short is read up to there, with a warning. Where the reader of standard output goes away (`| head "
+    "-1`)\n"
+    "it ends by SIGPIPE, and says how many lines were not written.\n";
 
 struct read_options {
     struct pipeline_options pipeline;
+    const char **key_arguments; /* of -k, in order */
+    int key_arguments_count;
     struct key_list *keys;
     bool quiet;
     bool fail_on_alert;
 };
-
-static int refuse_usage(const char *format, const char *what)
-{
-    char text[256];
-    snprintf(text, sizeof(text), format, what);
-    log_error("%s; `bearertap read --help` says what there is", text);
-    return EXIT_USAGE;
-}
 
 static unsigned usable_cpus(void)
 {
@@ -67,20 +64,19 @@ static unsigned usable_cpus(void)
     return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
 }
 
-static int add_keys(struct read_options *options, const char *argument)
+static int load_keys(struct read_options *options)
 {
     struct error error = {""};
-    if (argument_looks_like_token(argument))
-        return refuse_usage("the argument of -k looks like a token, not like a %s", "file; give id: and its key id");
-    bool by_id = strncmp(argument, "id:", 3) == 0;
-    int result = options->keys == NULL ? key_list_create(&options->keys) : 0;
-    if (result == 0)
-        result = by_id ? key_list_add_value(options->keys, argument + 3, &error)
-                       : key_list_add_file(options->keys, argument, &error);
-    if (result == 0)
+    if (options->key_arguments_count == 0)
         return EXIT_DONE;
-    log_error("%s", error.text[0] != '\0' ? error.text : "out of memory for the revoked keys");
-    return EXIT_FAILED;
+    int result = key_list_create(&options->keys);
+    if (result != 0)
+        error_set(&error, -result, "out of memory for the revoked keys");
+    for (int i = 0; i < options->key_arguments_count && result == 0; i++)
+        result = key_argument_add(options->keys, options->key_arguments[i], &error);
+    if (result != 0)
+        log_error("%s", error.text);
+    return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int set_workers(struct read_options *options, const char *argument)
@@ -89,24 +85,9 @@ static int set_workers(struct read_options *options, const char *argument)
     errno = 0;
     unsigned long count = strtoul(argument, &end, 10);
     if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9' || count < 1 || count > SPREAD_WORKERS_MAX)
-        return refuse_usage("%s is no number of workers; 1 to 64 is", argument_shown(argument));
+        return refuse_usage("read", "%s is no number of workers; 1 to 64 is", argument_shown(argument));
     options->pipeline.workers = (unsigned)count;
     return EXIT_DONE;
-}
-
-/* `last` is the argument that getopt_long looked at, unless it is within one such as -qZ; optopt then names the letter.
- */
-static int refuse_option(int reason, const char *last, const struct option *longs)
-{
-    char letter[] = {'-', (char)optopt, '\0'};
-    bool is_long = strncmp(last, "--", 2) == 0, is_known = false;
-    for (; longs->name != NULL; longs++)
-        is_known = is_known || longs->val == optopt;
-    if (reason == ':')
-        return refuse_usage("option %s needs a value", argument_shown(is_long ? last : letter));
-    if (optopt != 0 && !is_known)
-        return refuse_usage("there is no option %s", argument_shown(letter));
-    return refuse_usage(optopt != 0 ? "option %s takes no value" : "there is no option %s", argument_shown(last));
 }
 
 static int parse(int argc, char **argv, struct read_options *options)
@@ -125,8 +106,7 @@ static int parse(int argc, char **argv, struct read_options *options)
     for (int option, result; (option = getopt_long(argc, argv, ":k:f:w:q", longs, NULL)) != -1;) {
         switch (option) {
         case 'k':
-            if ((result = add_keys(options, optarg)) != EXIT_DONE)
-                return result;
+            options->key_arguments[options->key_arguments_count++] = optarg;
             break;
         case 'f':
             options->pipeline.format = alert_format_find(optarg);
@@ -151,17 +131,18 @@ static int parse(int argc, char **argv, struct read_options *options)
             options->quiet = true;
             break;
         default:
-            return refuse_option(option, argv[optind - 1], longs);
+            return refuse_option("read", option, argv[optind - 1], longs);
         }
     }
     if (optind == argc)
-        return refuse_usage("no %s given", "capture file");
+        return refuse_usage("read", "no capture file given");
     for (int i = optind; i < argc; i++)
         if (argument_looks_like_token(argv[i]))
-            return refuse_usage("one of the files looks like a token, not like a %s", "capture");
+            return refuse_usage("read", "one of the files looks like a token, not like a capture");
     options->pipeline.paths = (const char *const *)(argv + optind);
     options->pipeline.paths_count = (unsigned)(argc - optind);
-    return EXIT_DONE;
+    return key_arguments_check("read", options->key_arguments, options->key_arguments_count, options->pipeline.paths,
+                               argc - optind);
 }
 
 /* The first asks for a good end; the second finds it stuck (the output's reader does not read) and ends it as it is. */
@@ -211,15 +192,16 @@ static int report(const struct read_options *options, const struct pipeline_resu
         log_error("%s", error->text[0] != '\0' ? error->text : strerror(-status));
         return EXIT_FAILED;
     }
-    if (!options->quiet)
+    bool any_read = result->files.files_read > 0 || result->interrupted; /* else the errors say all there is to say */
+    if (!options->quiet && any_read)
         summary_print(stderr, result, options->keys);
     if (!result->law_holds) {
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");
         return EXIT_FAILED;
     }
-    if (result->files.files_read == 0 && !result->interrupted)
-        return EXIT_FAILED;
-    return options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : EXIT_DONE;
+    /* What was found outweighs what could not be read, as with grep. */
+    int done = result->files.files_failed > 0 ? EXIT_FAILED : EXIT_DONE;
+    return options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : done;
 }
 
 static int run(int argc, char **argv)
@@ -231,8 +213,15 @@ static int run(int argc, char **argv)
                      .format = alert_format_find(terminal ? "text" : "ecs"),
                      .color = terminal && (no_color == NULL || no_color[0] == '\0'),
                      .output_fd = STDOUT_FILENO},
+        .key_arguments = calloc((size_t)argc, sizeof(*options.key_arguments)),
     };
+    if (options.key_arguments == NULL) {
+        log_error("out of memory for the command line");
+        return EXIT_FAILED;
+    }
     int status = parse(argc, argv, &options);
+    if (status == EXIT_DONE)
+        status = load_keys(&options);
     if (status == EXIT_DONE) {
         options.pipeline.keys = options.keys;
         if (options.keys == NULL)
@@ -244,6 +233,7 @@ static int run(int argc, char **argv)
         status = report(&options, &result, status, &error);
     }
     key_list_destroy(options.keys);
+    free(options.key_arguments);
     return status;
 }
 

@@ -4,6 +4,8 @@
 #include <bearertap/scan.h>
 #include <bearertap/token.h>
 
+#include "command.h"
+
 /* 1234567 as 1,234,567; the text lives until the next but seven calls. */
 static const char *number(uint64_t value)
 {
@@ -74,23 +76,28 @@ static void print_not_inspected(FILE *out, const struct pipeline_result *result)
     const struct counter_values *totals = &result->totals;
     const uint64_t *events = totals->events;
     if (events[EVENT_GAP_BYTES] > 0) /* other gaps are of packets captured short */
-        fprintf(out, "not inspected: %s connections had gaps: %s missing\n", number(events[EVENT_GAP_CONNECTIONS]),
-                size(events[EVENT_GAP_BYTES]));
+        fprintf(out, "not inspected: %s connection%s had gaps: %s missing\n", number(events[EVENT_GAP_CONNECTIONS]),
+                plural(events[EVENT_GAP_CONNECTIONS]), size(events[EVENT_GAP_BYTES]));
     if (events[EVENT_CUT_PACKETS] > 0)
-        fprintf(out, "not inspected: %s packets were captured short: %s of payload missing (capture with -s 0)\n",
-                number(events[EVENT_CUT_PACKETS]), size(events[EVENT_CUT_BYTES]));
+        fprintf(out, "not inspected: %s packet%s captured short: %s of payload missing (capture with -s 0)\n",
+                number(events[EVENT_CUT_PACKETS]), events[EVENT_CUT_PACKETS] == 1 ? " was" : "s were",
+                size(events[EVENT_CUT_BYTES]));
     if (totals->bytes[BYTES_NO_FLOW] > 0 || totals->outcomes[OUTCOME_FLOW_TABLE_FULL] > 0)
-        fprintf(out, "not inspected: %s packets (%s) came when the flow table was full\n",
-                number(totals->outcomes[OUTCOME_FLOW_TABLE_FULL]), size(totals->bytes[BYTES_NO_FLOW]));
+        fprintf(out, "not inspected: %s packet%s (%s) came when the flow table was full\n",
+                number(totals->outcomes[OUTCOME_FLOW_TABLE_FULL]), plural(totals->outcomes[OUTCOME_FLOW_TABLE_FULL]),
+                size(totals->bytes[BYTES_NO_FLOW]));
     if (totals->outcomes[OUTCOME_IP_FRAGMENT] > 0)
-        fprintf(out, "not inspected: %s IP fragments\n", number(totals->outcomes[OUTCOME_IP_FRAGMENT]));
+        fprintf(out, "not inspected: %s IP fragment%s\n", number(totals->outcomes[OUTCOME_IP_FRAGMENT]),
+                plural(totals->outcomes[OUTCOME_IP_FRAGMENT]));
     if (result->files.unsupported_packets > 0)
-        fprintf(out, "not inspected: %s packets of link types that are not understood\n",
-                number(result->files.unsupported_packets));
+        fprintf(out, "not inspected: %s packet%s of link types that are not understood\n",
+                number(result->files.unsupported_packets), plural(result->files.unsupported_packets));
     if (result->files.files_failed > 0)
-        fprintf(out, "not inspected: %u files could not be read\n", result->files.files_failed);
+        fprintf(out, "not inspected: %u file%s could not be read\n", result->files.files_failed,
+                plural(result->files.files_failed));
     if (result->files.files_cut > 0)
-        fprintf(out, "not inspected: what followed where %u files were cut\n", result->files.files_cut);
+        fprintf(out, "not inspected: what followed where %u file%s cut\n", result->files.files_cut,
+                result->files.files_cut == 1 ? " was" : "s were");
     if (result->interrupted)
         fputs("not inspected: what came after the interruption\n", out);
 }
@@ -107,10 +114,10 @@ void summary_print(FILE *out, const struct pipeline_result *result, const struct
     print_rows(out, event_rows, totals->events, EVENTS);
     print_tokens(out, totals);
     if (keys != NULL)
-        fprintf(out, "revoked keys %s, findable by %s names\n", number(key_list_entries(keys)),
-                number(key_list_names(keys)));
-    fprintf(out, "sightings %s of revoked keys, in %s alerts\n", number(result->alerts.sightings),
-            number(result->alerts.alerts));
+        fprintf(out, "revoked keys %s, findable by %s name%s\n", number(key_list_entries(keys)),
+                number(key_list_names(keys)), plural(key_list_names(keys)));
+    fprintf(out, "sightings %s of revoked keys, in %s alert%s\n", number(result->alerts.sightings),
+            number(result->alerts.alerts), plural(result->alerts.alerts));
     if (result->alerts.truncated > 0)
         fprintf(out, "  %16s  of them had a token whose end was never seen\n", number(result->alerts.truncated));
     if (result->alerts.folds_evicted > 0)

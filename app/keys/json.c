@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <bearertap/hex.h>
+#include <bearertap/utf8.h>
 
 static char *skip_space(struct object_reader *reader, char *at)
 {
@@ -26,27 +27,6 @@ static char *fail(struct object_reader *reader, char *at, const char *fault)
     reader->at = at;
     reader->fault = fault;
     return NULL;
-}
-
-unsigned utf8_character(const char *text, const char *text_end)
-{
-    const uint8_t *at = (const uint8_t *)text;
-    size_t left = (size_t)(text_end - text);
-    if (left == 0)
-        return 0;
-    if (at[0] < 0x80)
-        return 1;
-    unsigned length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4 || left < length)
-        return 0;
-    for (unsigned i = 1; i < length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    /* Longer than need be, a surrogate, or beyond U+10FFFF. */
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
-        (at[0] == 0xf4 && at[1] > 0x8f))
-        return 0;
-    return length;
 }
 
 size_t plain_bytes(const char *at, size_t length)
@@ -155,9 +135,11 @@ static char *read_string(struct object_reader *reader, char *at, size_t *length)
     for (;;) {
         char *run = at;
         at = skip_ascii(at, reader->end);
-        unsigned high = 0;
-        while (at < reader->end && (uint8_t)*at >= 0x80 && (high = utf8_character(at, reader->end)) > 0)
-            at += high;
+        for (int high; at < reader->end && (uint8_t)*at >= 0x80; at += high) {
+            high = utf8_character_length((const uint8_t *)at, (size_t)(reader->end - at));
+            if (high < 0)
+                break;
+        }
         if (out != NULL) {
             memmove(out, run, (size_t)(at - run));
             out += at - run;

@@ -60,9 +60,6 @@ bool array_first_string(char *array, size_t length, char **string, size_t *strin
 /* Does the array (one that object_next gave) hold nothing? */
 bool array_is_empty(const char *array, size_t length);
 
-/* Bytes of the UTF-8 character at `at` (RFC 3629); 0: it is none. */
-unsigned utf8_character(const char *at, const char *end);
-
 /* How many bytes from `at` on are neither quote nor backslash nor line feed: what a reader of strings may skip. */
 size_t plain_bytes(const char *at, size_t length);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <bearertap/hex.h>
+#include <bearertap/utf8.h>
 
 /* What a key id consists of. */
 struct makeup {
@@ -91,21 +92,12 @@ static bool is_quoted(const char *id, size_t length)
            (id[0] == '"' || id[0] == '\'' || id[length - 1] == '"' || id[length - 1] == '\'' || id[length - 1] == ',');
 }
 
-/* U+00A0, U+00AD, U+200B to U+200F, U+2028 to U+202E, U+2060, U+2066 to U+2069, U+FEFF: what nobody sees. */
-static bool has_invisible(const char *id)
+static bool has_invisible(const char *id, size_t length)
 {
-    for (const uint8_t *at = (const uint8_t *)id; *at != '\0'; at++) {
-        if (at[0] == 0xc2 && (at[1] == 0xa0 || at[1] == 0xad))
+    size_t taken;
+    for (size_t at = 0; at < length; at += taken)
+        if (utf8_is_unseen(utf8_code_point((const uint8_t *)id + at, length - at, &taken)))
             return true;
-        if (at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf)
-            return true;
-        if (at[0] != 0xe2)
-            continue;
-        if (at[1] == 0x80 && ((at[2] >= 0x8b && at[2] <= 0x8f) || (at[2] >= 0xa8 && at[2] <= 0xae)))
-            return true;
-        if (at[1] == 0x81 && (at[2] == 0xa0 || (at[2] >= 0xa6 && at[2] <= 0xa9)))
-            return true;
-    }
     return false;
 }
 
@@ -160,7 +152,7 @@ static bool warn_of_oddity(struct key_lint *lint, const struct source *source, s
 {
     char shown[KEY_SHOWN_MAX];
     key_show(id, length, shown);
-    if (has_invisible(id))
+    if (has_invisible(id, length))
         key_lint_warn(lint, source, place,
                       "key id %s holds a character that nobody sees; it matches only a kid that "
                       "holds it too",

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bearertap/utf8.h>
+
 int key_list_create(struct key_list **list)
 {
     *list = calloc(1, sizeof(**list));
@@ -267,8 +269,8 @@ const char *key_id_fault(const char *text, size_t length, size_t *at)
     *at = 0;
     if (key_is_like_a_token(text, length))
         return "the key id looks like a whole token, where the kid from its header is wanted";
-    unsigned bytes = 1;
-    for (const char *character = text; character < text + length && bytes > 0; character += bytes)
-        bytes = utf8_character(character, text + length);
+    int bytes = 1;
+    for (size_t i = 0; i < length && bytes > 0; i += (size_t)bytes)
+        bytes = (uint8_t)text[i] < 0x80 ? 1 : utf8_character_length((const uint8_t *)text + i, length - i);
     return bytes > 0 ? NULL : "the key id is not UTF-8";
 }

@@ -7,9 +7,9 @@
  *
  * A function that can fail returns 0 or a negative errno; where the failure is the operator's to mend (a command line,
  * a file, a list) it also fills a struct error with one sentence: the place, what was found, what is allowed, how to
- * mend it. Errors and log lines never hold bytes of a token or of a packet. What a terminal would act on (a name may
- * hold anything) stands in them as \xNN, and a text that is too long loses its middle. Any thread may call these; none
- * of them belongs in the hot path.
+ * mend it. Errors and log lines never hold bytes of a token or of a packet. What a terminal would act on or nobody
+ * sees (a name may hold anything; utf8.h) stands in them as \xNN, and a text that is too long loses its middle. Any
+ * thread may call these; none of them belongs in the hot path.
  */
 
 #define ERROR_TEXT_MAX 1024

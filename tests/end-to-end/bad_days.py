@@ -82,9 +82,19 @@ def a_limit_on_the_size_of_files_is_an_error_like_a_full_disk():
     assert lines_told(run) == (0, len(alerts_of("storm-0558.pcap").lines)), run
 
 
-@test(each=["--help", "--version", "read --help"])
-def help_that_does_not_arrive_is_an_error(arguments):
-    run = in_shell('exec "$@" >/dev/full', *arguments.split())
+def many_keys():
+    """More than stdio's buffer and a pipe hold."""
+    with open(scratch("many-keys.txt"), "w") as file:
+        file.writelines(f"key-{number}\n" for number in range(5000))
+    return scratch("many-keys.txt")
+
+
+@test(each=["--help", "--version", "read --help", "keys list -q id:abc", "keys list -q many", "keys lint -q many"])
+def what_does_not_arrive_is_an_error(arguments):
+    words = [many_keys() if word == "many" else word for word in arguments.split()]
+    if words[1:2] == ["lint"]:
+        words.append(words[-1])  # every key is there twice
+    run = in_shell('exec "$@" >/dev/full', *words)
     says_one_error(run, "standard output", "No space left on device")
 
 
@@ -114,6 +124,24 @@ def a_reader_that_goes_away_ends_it_as_it_ends_other_programs():
         else:
             written, lost = lines_told(run)
             assert lost > 0 and "not inspected" in run.errors, run
+
+
+@test(each=["list", "list --json", "lint --max 0"])
+def a_reader_of_keys_that_goes_away_ends_it_by_sigpipe(action):
+    """After the first line, and where there never was one."""
+    process = start("keys", *action.split(), "-q", many_keys(), many_keys(), stdin=subprocess.DEVNULL)
+    process.stdout.readline()
+    process.stdout.close()
+    run = Run(["keys", action], None, b"", process.stderr.read())
+    assert process.wait(timeout=harness.TIMEOUT_S) == -signal.SIGPIPE and run.stderr == b"", (process.returncode, run)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    run = bearertap("keys", "list", "-q", "id:abc", status=-signal.SIGPIPE, stdout=write_end)
+    assert run.stderr == b"", run
+    run = bearertap("keys", "list", "-q", "id:abc", status=1, stdout=write_end, restore_signals=False,
+                    preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
+    os.close(write_end)
+    assert run.stderr == b"", run
 
 
 @test
@@ -267,7 +295,7 @@ def captures_that_cannot_be_any_are_said_and_the_next_is_read():
         words = {paths["folder"]: "is a directory", paths["socket"]: "a socket", paths["loop"]: "symbolic links",
                  "/dev/null": "is empty", "/dev/zero": "not a capture", "/".join(["a" * 250] * 200): "File name too long",
                  "": 'cannot open ""'}
-        run = bearertap("read", "-q", "-f", "ecs", *keys(), *words, scratch("storm-0558.pcap"))
+        run = bearertap("read", "-q", "-f", "ecs", *keys(), *words, scratch("storm-0558.pcap"), status=1)
         assert ids(run) == ids(alerts_of("storm-0558.pcap")), run
         errors = errors_of(run)
         assert len(errors) == len(words) and max(map(len, errors)) < 1200, run
@@ -431,7 +459,7 @@ def locale_and_time_zone_change_no_byte(zone):
 
 @test(each=["capture", "key list", "option", "command", "format"])
 def what_a_terminal_would_act_on_is_escaped_in_messages(where):
-    odd = "a\x1b[31m\n\x07\x9b".encode("latin-1") + "ä\x85".encode()
+    odd = "a\x1b[31m\n\x07\x9b".encode("latin-1") + "ä\x85\u202e".encode()
     capture = scratch("storm-0558.pcap").encode()
     arguments = {"capture": [b"read", odd], "key list": [b"read", b"-k", odd, capture], "option": [b"read", b"--" + odd, capture],
                  "command": [odd], "format": [b"read", b"-f", odd, capture]}[where]
@@ -439,7 +467,7 @@ def what_a_terminal_would_act_on_is_escaped_in_messages(where):
     run = Run([where], done.returncode, done.stdout, done.stderr)
     assert run.status == (1 if where in ("capture", "key list") else 2) and len(errors_of(run)) == 1, run
     shown = errors_of(run)[0]
-    assert r"a\x1b[31m\x0a\x07\x9bä\xc2\x85" in shown, shown
+    assert r"a\x1b[31m\x0a\x07\x9bä\xc2\x85\xe2\x80\xae" in shown, shown
     assert not any(byte < 32 and byte != 10 or byte == 127 for byte in run.stderr), run.stderr
 
 
@@ -453,23 +481,41 @@ def a_very_long_argument_leaves_the_message_whole(where):
     assert {"capture": "File name too long", "key list": "File name too long", "option": "--help", "command": "--help"}[where] in run.errors, run
 
 
-MISTAKES = {"-Zq": "-Z", "--quiet --no-such": "--no-such", "--tokens -Z": "-Z", "-qk": "-k", "--keys": "--keys", "--quiet=3": "takes no value",
-            "--t=1": "takes no value", "--fo xml": "xml"}
+MISTAKES = {"read -Zq": "-Z", "read --quiet --no-such": "--no-such", "read --tokens -Z": "-Z", "read -qk": "-k", "read --keys": "--keys",
+            "read --quiet=3": "takes no value", "read --t=1": "takes no value", "read --fo xml": "xml",
+            "keys list -xq x": "-x", "keys list --json -xq x": "-x", "keys lint -qf": "-f", "keys lint --max": "--max",
+            "keys list --quiet=3 x": "takes no value", "keys list --no-such x": "--no-such", "keys lint --fo xml x": "xml",
+            "keys lnit x": "lnit"}
 
 
 @test(each=MISTAKES)
 def a_wrong_option_is_named(arguments):
-    run = bearertap("read", *arguments.split(), status=2)
+    run = bearertap(*arguments.split(), status=2)
     assert len(errors_of(run)) == 1 and MISTAKES[arguments] in run.errors, run
 
 
-@test(each=["command", "format", "workers", "option", "after Bearer", "key id", "a JWE without a key"])
+NEARLY = {"read --formt ecs x": "--format", "read --qiuet x": "--quiet", "read --fail-on-alerts x": "--fail-on-alert",
+          "read --halp x": "--help", "read --keyz=x y": "--keys", "keys list --cuont x": "--count", "keys lint --mx 3 x": "--max",
+          "keys lint --jsn x": "--json", "keys lint --no-such x": "", "read --xy x": "", "keys lint --y x": ""}
+
+
+@test(each=NEARLY)
+def a_mistyped_option_is_told_which_was_probably_meant(arguments):
+    run = bearertap(*arguments.split(), status=2)
+    assert re.findall(r"did you mean (--[a-z-]+)\?", run.errors) == ([NEARLY[arguments]] if NEARLY[arguments] else []), run
+
+
+@test(each=["command", "format", "workers", "option", "no option", "after Bearer", "key id", "a JWE without a key", "keys", "keys format",
+            "keys maximum", "keys option", "keys list", "keys key id"])
 def a_token_in_any_argument_is_not_repeated(where):
     token = next(iter(harness.manifest("storm-0558.pcap")["tokens"].values()))
     arguments = {"command": [token], "format": ["read", "-f", token, "x"], "workers": ["read", "-w", token, "x"],
-                 "option": ["read", f"--keyz={token}"], "after Bearer": ["read", f"Bearer {token}"],
-                 "key id": ["read", "-k", f"id:{token}", "x"],
-                 "a JWE without a key": ["read", token.split(".")[0] + "..aXY.Y2lwaGVydGV4dA." + token[-12:]]}[where]
+                 "option": ["read", f"--keyz={token}"], "no option": ["read", f"--{token}", "x"],
+                 "after Bearer": ["read", f"Bearer {token}"], "key id": ["read", "-k", f"id:{token}", "x"],
+                 "a JWE without a key": ["read", token.split(".")[0] + "..aXY.Y2lwaGVydGV4dA." + token[-12:]],
+                 "keys": ["keys", token], "keys format": ["keys", "lint", "-f", token, "x"],
+                 "keys maximum": ["keys", "lint", "--max", token, "x"], "keys option": ["keys", "list", f"--{token}", "x"],
+                 "keys list": ["keys", "list", "x", token], "keys key id": ["keys", "list", f"id:{token}"]}[where]
     run = bearertap(*arguments, status=None)
     assert run.status in (1, 2) and "token" in run.errors, run
     assert token[:12] not in run.errors and token[-12:] not in run.errors, "the message repeats it"

@@ -114,7 +114,7 @@ def a_file_that_is_not_there_is_an_error_that_names_it():
 
 @test
 def a_missing_file_among_others_does_not_hide_the_others():
-    run = read_tokens(scratch("missing.pcap"), scratch("storm-0558.pcap"), status=None)
+    run = read_tokens(scratch("missing.pcap"), scratch("storm-0558.pcap"), status=1)
     check(run, "storm-0558.pcap")
     assert "missing.pcap" in run.errors, run
 
@@ -218,7 +218,7 @@ def a_link_type_among_others_that_is_not_understood_breaks_no_law():
     with open(path, "wb") as file:
         file.write(data)
     run = bearertap("read", path, status=0)
-    assert "105" in run.errors and "1 packets of link types" in run.errors, run
+    assert "105" in run.errors and "1 packet of link types" in run.errors, run
 
 
 # Cut, damaged and odd captures: the same alerts as from the packets before, and a message that says where.

@@ -226,8 +226,8 @@ def list_keeps_the_order_of_the_files_and_takes_values():
     first, second = write("first.txt", "one\ntwo\n"), write("second.json", '{"keys":[{"kid":"three"}]}')
     entries = listed(second, "id:four", first)
     assert [entry["id"] for entry in entries] == ["three", "four", "one", "two"], entries
-    run = bearertap("keys", "list", "--count", second, "id:four", first)
-    assert run.stdout == b"" and "4 revoked keys" in run.errors, run
+    run = bearertap("keys", "list", second, "id:four", first)
+    assert "4 revoked keys" in run.errors, run
 
 
 @test(each=[STORM_HEX, STORM_HEX.upper(), ":".join(re.findall("..", STORM_HEX)), ":".join(re.findall("..", STORM_HEX.upper())),

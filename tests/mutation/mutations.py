@@ -267,7 +267,10 @@ mutation("spread-by-direction", "packets are spread over the workers without reg
          "unsigned worker = i % spread->workers;")
 mutation("exit-status", "--fail-on-alert does not change the exit status",
          "app/commands/read.c",
-         "options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : EXIT_DONE", "EXIT_DONE")
+         "options->fail_on_alert && result->alerts.sightings > 0 ? EXIT_ALERTED : done", "done")
+mutation("failed-file-status", "a capture that cannot be read is no failure where others can",
+         "app/commands/read.c",
+         "result->files.files_failed > 0 ? EXIT_FAILED : EXIT_DONE", "EXIT_DONE")
 mutation("unfinished-lines", "lines still in the buffer at the end are not written",
          "app/alert/alert.c",
          "    folds_end(alerts->folds);\n    return alerts_flush(alerts, error);",

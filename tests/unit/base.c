@@ -126,6 +126,10 @@ static void what_a_terminal_would_act_on_is_escaped_in_an_error(void **state)
         {"\x9b", "\\x9b"},                                                                    /* and in Latin-1 */
         {"\xe2\x82", "\\xe2\\x82"},
         {"\xc0\x9b\xff", "\\xc0\\x9b\\xff"},
+        {"\xe0\x82\x9b", "\\xe0\\x82\\x9b"},               /* CSI in an overlong form */
+        {"\xed\xa0\x9b", "\\xed\\xa0\\x9b"},               /* a surrogate */
+        {"a\xe2\x80\xaepcap.b", "a\\xe2\\x80\\xaepcap.b"}, /* U+202E turns what follows */
+        {"\xf3\xa0\x80\xa1", "\\xf3\\xa0\\x80\\xa1"},      /* a tag */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct error error;
@@ -159,6 +163,54 @@ static void what_is_no_character_is_as_long_as_the_unicode_standard_says(void **
         }
         assert_int_equal(at, length);
     }
+}
+
+static void a_code_point_is_read_with_the_length_of_its_character(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t code;
+        size_t length;
+    } cases[] = {
+        {"A", 0x41, 1},
+        {"\xc2\x80", 0x80, 2},
+        {"\xdf\xbf", 0x7ff, 2},
+        {"\xe0\xa0\x80", 0x800, 3},
+        {"\xe2\x82\xac", 0x20ac, 3}, /* RFC 3629 section 7 has these two and the one below */
+        {"\xed\x95\x9c", 0xd55c, 3},
+        {"\xef\xbf\xbf", 0xffff, 3},
+        {"\xf0\x90\x80\x80", 0x10000, 4},
+        {"\xf0\xa3\x8e\xb4", 0x233b4, 4},
+        {"\xf4\x8f\xbf\xbf", 0x10ffff, 4},
+        {"\xc0\xaf", UTF8_NO_CHARACTER, 1},
+        {"\xed\xa0\x80", UTF8_NO_CHARACTER, 1},
+        {"\xf0\x90\x80z", UTF8_NO_CHARACTER, 3},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t length = 0;
+        uint32_t code = utf8_code_point((const uint8_t *)cases[i].text, strlen(cases[i].text), &length);
+        assert_int_equal(code, cases[i].code);
+        assert_int_equal(length, cases[i].length);
+    }
+}
+
+/* The characters that stand on both sides of each border, by Unicode's names of them. */
+static void what_nobody_sees_is_unseen_and_its_neighbours_are_not(void **state)
+{
+    (void)state;
+    static const uint32_t unseen[] = {
+        0,      0x1f,   0x7f,   0x9b,   0xa0,   0xad,   0x61c,  0x180e,  0x200b,  0x200f,  0x2028,  0x202e,
+        0x2060, 0x2066, 0x2069, 0x206f, 0xfeff, 0xfff9, 0xfffb, 0xe0000, 0xe007f, 0xe01ef, 0xe0fff, UTF8_NO_CHARACTER,
+    };
+    static const uint32_t seen[] = {
+        ' ',    '\\',   '~',    0xa1,   0xac,   0xae,   0x61b,   0x61d,   0x180f,  0x2010,   0x2027,
+        0x2030, 0x2070, 0xfefe, 0xff00, 0xfffc, 0xfffd, 0x1f600, 0xdffff, 0xe1000, 0x10ffff,
+    };
+    for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+        assert_true(utf8_is_unseen(unseen[i]));
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        assert_false(utf8_is_unseen(seen[i]));
 }
 
 struct listed {
@@ -218,6 +270,8 @@ int main(void)
         cmocka_unit_test(two_random_keys_differ),
         cmocka_unit_test(an_error_is_one_sentence_and_a_negative_code),
         cmocka_unit_test(what_is_no_character_is_as_long_as_the_unicode_standard_says),
+        cmocka_unit_test(a_code_point_is_read_with_the_length_of_its_character),
+        cmocka_unit_test(what_nobody_sees_is_unseen_and_its_neighbours_are_not),
         cmocka_unit_test(a_list_keeps_its_order_whatever_leaves_it),
         cmocka_unit_test(an_error_too_long_loses_its_middle),
         cmocka_unit_test(what_a_terminal_would_act_on_is_escaped_in_an_error),

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is wrong with an argument, said without repeating what may be a secret. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bearertap/commands.h>
+#include <bearertap/error.h>
+
+#include "command.h"
+
+/* Bytes that base64url is made of, from here. */
+static size_t base64url_span(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
+bool argument_looks_like_token(const char *argument)
+{
+    enum { HEADER_LEAST = 16 }; /* {"alg":"..."} is longer; host names of that length are rare */
+    const char *begin = argument + strspn(argument, "-"); /* pasted in an option's place: dashes are base64url too */
+    for (const char *at = begin; *at != '\0'; at += *at != '\0') {
+        size_t header = base64url_span(at);
+        const char *payload = at + header + (at[header] == '.');
+        if (header >= HEADER_LEAST && strncmp(at, "ey", 2) == 0 && at[header] == '.' &&
+            payload[base64url_span(payload)] == '.')
+            return access(argument, F_OK) != 0;
+        at += header;
+    }
+    return false;
+}
+
+const char *argument_shown(const char *argument)
+{
+    static char text[64];
+    if (argument_looks_like_token(argument))
+        return "(a token)";
+    int shown = (int)strcspn(argument, "="); /* a value may be secret */
+    snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
+    return text;
+}
+
+/* Damerau's distance restricted to neighbours: letters added, left out, replaced or swapped. Words are short. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { MOST = 16 };
+    unsigned rows[MOST + 1][MOST + 1];
+    size_t m = strlen(a), n = strlen(b);
+    if (m > MOST || n > MOST)
+        return MOST;
+    for (size_t i = 0; i <= m; i++)
+        for (size_t j = 0; j <= n; j++) {
+            if (i == 0 || j == 0) {
+                rows[i][j] = (unsigned)(i + j);
+                continue;
+            }
+            unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (rows[i - 1][j] + 1 < best)
+                best = rows[i - 1][j] + 1;
+            if (rows[i][j - 1] + 1 < best)
+                best = rows[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
+                best = rows[i - 2][j - 2] + 1;
+            rows[i][j] = best;
+        }
+    return rows[m][n];
+}
+
+const char *nearest_word(const char *word, const char *const *words)
+{
+    const char *nearest = NULL;
+    unsigned least = 3;
+    for (; *words != NULL; words++) {
+        unsigned away = distance(word, *words);
+        if (away < least && away < strlen(*words) - 1) { /* of `max` two letters are to be right */
+            least = away;
+            nearest = *words;
+        }
+    }
+    return nearest;
+}
+
+int refuse_usage(const char *command, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    log_error("%s; `bearertap %s --help` says what there is", text, command);
+    return EXIT_USAGE;
+}
+
+static int refuse_long_option(const char *command, const char *option, const struct option *options)
+{
+    enum { OPTIONS_MAX = 32 };
+    const char *names[OPTIONS_MAX + 1] = {"help"};
+    char name[32];
+    for (size_t i = 0; options[i].name != NULL && i + 1 < OPTIONS_MAX; i++)
+        names[i + 1] = options[i].name;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(option + 2, "="), option + 2);
+    const char *nearest = nearest_word(name, names);
+    return refuse_usage(command, "there is no option %s%s%s%s", argument_shown(option),
+                        nearest != NULL ? " (did you mean --" : "", nearest != NULL ? nearest : "",
+                        nearest != NULL ? "?)" : "");
+}
+
+int refuse_option(const char *command, int reason, const char *last, const struct option *options)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_long = strncmp(last, "--", 2) == 0, is_known = false;
+    for (const struct option *each = options; each->name != NULL; each++)
+        is_known = is_known || each->val == optopt;
+    if (reason == ':')
+        return refuse_usage(command, "option %s needs a value", argument_shown(is_long ? last : letter));
+    if (optopt != 0 && !is_known)
+        return refuse_usage(command, "there is no option %s", argument_shown(letter));
+    if (optopt != 0)
+        return refuse_usage(command, "option %s takes no value", argument_shown(last));
+    return refuse_long_option(command, last, options);
+}

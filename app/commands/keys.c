@@ -73,7 +73,7 @@ static void print_problem_text(const struct key_problem *problem)
     printf(": %s: ", problem->is_error ? "error" : "warning");
     if (problem->key > 0)
         printf("key %u: ", problem->key);
-    print_message(stdout, problem->text); /* a path in it is not escaped yet */
+    print_notice(stdout, problem->text); /* a path in it is not escaped yet */
     putc('\n', stdout);
 }
 

@@ -26,7 +26,7 @@ void print_text(FILE *out, const char *text, size_t length)
     put_text(out, text, length, true);
 }
 
-void print_message(FILE *out, const char *text)
+void print_notice(FILE *out, const char *text)
 {
     put_text(out, text, strlen(text), false);
 }

@@ -15,7 +15,7 @@
 void print_text(FILE *out, const char *text, size_t length);
 
 /* The same for a message, in which what it shows of a file is escaped already: a backslash is left as it is. */
-void print_message(FILE *out, const char *text);
+void print_notice(FILE *out, const char *text);
 
 /* In quotes; \u escapes for such, U+FFFD for what is not UTF-8. */
 void print_json_string(FILE *out, const char *text, size_t length);

@@ -133,8 +133,8 @@ mutation("kept-chunk-leaked", "kept client bytes that are let go of do not come 
 
 mutation("capture-cancelled", "a later start cancels the captures that run",
          "app/scan/captures.c",
-         "bool announced = row->syntax != SYNTAX_BARE;\n    make_room",
-         "bool announced = row->syntax != SYNTAX_BARE;\n    captures_cut(scan, scan->run->time_ns);\n    make_room")
+         "    make_room(scan, announced);",
+         "    captures_cut(scan, scan->run->time_ns);\n    make_room(scan, announced);")
 mutation("chunk-leaked", "the chunks of a capture that is dropped are not given back",
          "app/scan/captures.c",
          "    chunk_give_back(scan->options.chunks, capture->token.chain);\n    capture->token.chain = NULL;\n"
@@ -153,7 +153,7 @@ mutation("prefix-lost-at-a-cut", "a token whose first bytes are the last of a se
          "app/scan/scan.c",
          "extra->tail_length = prefix ? (uint8_t)length : 0;", "extra->tail_length = 0;")
 mutation("percent-not-undone", "a dot written %2e does not end the header",
-         "app/scan/captures.c",
+         "app/scan/escapes.c",
          "byte == '\\\\' : byte == '%' && capture->syntax != SYNTAX_CREDENTIALS;", "byte == '\\\\' : false;")
 mutation("prefix-unknown", "a header that begins with a line feed is not looked for",
          "app/scan/placements.c",
@@ -231,8 +231,8 @@ mutation("token-in-the-alert", "a token in a path is written into the alert",
          "app/alert/wire_text.c",
          "if (hidden > 0 || (in_run && at == token_at)) {", "if (hidden > 12345 || (in_run && at == 12345)) {")
 mutation("severity-of-the-first", "an alert has the severity of its first entry, not of the gravest",
-         "app/alert/describe.c",
-         "if (severity > alert->severity)", "if (i == 0)")
+         "app/verdict/verdict.c",
+         "if (severity_of(entry) > conclusion->severity)", "if (conclusion->entries_count == 0)")
 mutation("update-starts-late", "an update does not tell when the first of its sightings was",
          "app/alert/fold.c",
          "alert->start_ns = fold->first_ns;", "alert->start_ns = fold->last_ns;")

@@ -239,6 +239,7 @@ static void the_message_names_every_key(void **state)
     (void)state;
     struct key_entry entries[2] = {{.id = "a"}, {.id = "b"}};
     struct key_table keys = {.conclusion = {.finding = FINDING_REVOKED_KEY,
+                                            .severity = SEVERITY_HIGH,
                                             .entries_count = 2,
                                             .entries = {{&entries[0], 1U << KEY_REFERENCE_KID, ISSUER_SAME},
                                                         {&entries[1], 1U << KEY_REFERENCE_X5T, ISSUER_OTHER}}}};

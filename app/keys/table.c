@@ -381,6 +381,12 @@ void key_table_reader_quiescent(struct key_table *table, unsigned reader)
 unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
                         const struct key_entry **entries, bool *narrowed, unsigned max)
 {
+    return key_table_find_from(table, kind, name, length, 0, entries, narrowed, max);
+}
+
+unsigned key_table_find_from(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
+                             size_t first, const struct key_entry **entries, bool *narrowed, unsigned max)
+{
     if (table == NULL)
         return 0;
     const struct key_edition *edition = __atomic_load_n(&table->current, __ATOMIC_ACQUIRE);
@@ -397,11 +403,12 @@ unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, 
         found = shared->entries;
         count = shared->count;
     }
+    count = first < count ? count - first : 0;
     if (count > max)
         count = max;
     for (size_t i = 0; i < count; i++) {
-        entries[i] = found[i];
-        narrowed[i] = kind == KEY_NAME_TEXT && found[i]->issuer != NULL;
+        entries[i] = found[first + i];
+        narrowed[i] = kind == KEY_NAME_TEXT && entries[i]->issuer != NULL;
     }
     return (unsigned)count;
 }

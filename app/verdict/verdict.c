@@ -23,8 +23,8 @@ const char *const issuer_relation_names[3] = {
 };
 
 enum {
-    /* Entries of one name that are looked at: the same plain kid ("1", "default") listed for so many issuers. */
-    ENTRIES_A_NAME_MAX = 64,
+    /* Entries of one name that are fetched together. */
+    ENTRIES_AT_ONCE = 64,
     /* iss members of one token that are looked at. More than one is a forger's doing already. */
     ISSUERS_MAX = 8
 };
@@ -110,15 +110,17 @@ static void conclude_reference(const struct key_table *table, const struct key_r
     struct key_name names[KEY_NAMES_MAX];
     unsigned names_count = key_reference_to_names(reference, thumbprint, names);
     for (unsigned i = 0; i < names_count; i++) {
-        const struct key_entry *entries[ENTRIES_A_NAME_MAX];
-        bool narrowed[ENTRIES_A_NAME_MAX];
-        unsigned found = key_table_find(table, names[i].kind, names[i].bytes, names[i].length, entries, narrowed,
-                                        ENTRIES_A_NAME_MAX);
-        for (unsigned k = 0; k < found; k++) {
-            enum issuer_relation issuer = relate_issuers(issuers, entries[k]);
-            if (!narrowed[k] || issuer != ISSUER_OTHER)
-                add_entry(conclusion, entries[k], reference->kind, issuer);
-        }
+        const struct key_entry *entries[ENTRIES_AT_ONCE];
+        bool narrowed[ENTRIES_AT_ONCE];
+        unsigned found;
+        for (size_t first = 0; (found = key_table_find_from(table, names[i].kind, names[i].bytes, names[i].length,
+                                                            first, entries, narrowed, ENTRIES_AT_ONCE)) > 0;
+             first += found)
+            for (unsigned k = 0; k < found; k++) {
+                enum issuer_relation issuer = relate_issuers(issuers, entries[k]);
+                if (!narrowed[k] || issuer != ISSUER_OTHER)
+                    add_entry(conclusion, entries[k], reference->kind, issuer);
+            }
     }
 }
 

@@ -155,6 +155,10 @@ void key_table_reader_quiescent(struct key_table *table, unsigned reader);
 unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
                         const struct key_entry **entries, bool *narrowed, unsigned max);
 
+/* The same from the `first`-th of them on: a kid such as "default" may be listed for any number of issuers. */
+unsigned key_table_find_from(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
+                             size_t first, const struct key_entry **entries, bool *narrowed, unsigned max);
+
 /* Is there any entry at all? */
 bool key_table_is_empty(const struct key_table *table);
 

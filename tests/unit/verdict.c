@@ -54,9 +54,15 @@ static int set_up(void **state)
 
     char path[] = "/tmp/bearertap-verdict-XXXXXX";
     int fd = mkstemp(path);
-    if (fd < 0 || write(fd, key_set, strlen(key_set)) != (ssize_t)strlen(key_set))
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file == NULL)
         return -1;
-    close(fd);
+    fputs(key_set, file);
+    for (int i = 0; i < ISSUERS; i++)
+        fprintf(file, ",{\"kid\":\"default\",\"issuer\":\"https://%d.example\"}", i);
+    fputs("]}", file);
+    if (fclose(file) != 0)
+        return -1;
     struct key_list *list;
     struct error error = {""};
     int result = key_list_create(&list);
@@ -306,6 +312,21 @@ static void findings_and_relations_have_their_names(void **state)
     assert_string_equal(issuer_relation_names[ISSUER_OTHER], "other");
 }
 
+static void a_kid_may_be_listed_for_any_number_of_issuers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ISSUERS; i++) {
+        char claims[64], issuer[64];
+        snprintf(issuer, sizeof(issuer), "https://%d.example", i);
+        snprintf(claims, sizeof(claims), "{\"iss\":\"%s\"}", issuer);
+        conclude("{\"kid\":\"default\"}", claims);
+        assert_found("default", BY(KID), ISSUER_SAME);
+        assert_string_equal(conclusion.entries[0].entry->issuer, issuer);
+    }
+    conclude("{\"kid\":\"default\"}", "{\"iss\":\"https://200.example\"}");
+    assert_nothing_found();
+}
+
 static void severity_is_the_highest_of_all_entries_that_match(void **state)
 {
     (void)state;
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_token_of_the_greatest_length_is_concluded),
         cmocka_unit_test(the_worker_passes_on_what_the_alert_side_may_find),
         cmocka_unit_test(findings_and_relations_have_their_names),
+        cmocka_unit_test(a_kid_may_be_listed_for_any_number_of_issuers),
         cmocka_unit_test(severity_is_the_highest_of_all_entries_that_match),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -39,8 +39,10 @@ static const char key_set[] =
     "{\"kid\":\"worst-last\",\"severity\":\"critical\",\"reason\":\"the worst\"},"
     "{\"kid\":\"low\",\"severity\":\"low\"},{\"kid\":\"medium\",\"severity\":\"medium\"},"
     "{\"kid\":\"high\",\"severity\":\"high\"},{\"kid\":\"e1\"},{\"kid\":\"e2\"},{\"kid\":\"e3\"},{\"kid\":\"e4\"},{"
-    "\"kid\":\"e5\"}"
-    "]}";
+    "\"kid\":\"e5\"}";
+
+/* And so many issuers that all call their key "default". */
+#define ISSUERS 200
 
 static struct key_table *table;
 

@@ -34,7 +34,9 @@ static uint8_t decoded_byte(const uint8_t *bytes, size_t length, size_t *used)
     int high = length > 2 && bytes[0] == '%' ? hex_digit(bytes[1]) : -1;
     int low = high >= 0 ? hex_digit(bytes[2]) : -1;
     *used = low >= 0 ? 3 : 1;
-    return low >= 0 ? (uint8_t)(high << 4 | low) : bytes[0];
+    if (low < 0)
+        return bytes[0];
+    return (uint8_t)(high << 4 | low);
 }
 
 /* A run of token characters with its percent-coding undone, and where each of its bytes stood. */

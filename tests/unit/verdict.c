@@ -318,7 +318,7 @@ static void a_kid_may_be_listed_for_any_number_of_issuers(void **state)
 {
     (void)state;
     for (int i = 0; i < ISSUERS; i++) {
-        char claims[64], issuer[64];
+        char claims[64], issuer[32];
         snprintf(issuer, sizeof(issuer), "https://%d.example", i);
         snprintf(claims, sizeof(claims), "{\"iss\":\"%s\"}", issuer);
         conclude("{\"kid\":\"default\"}", claims);

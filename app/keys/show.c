@@ -92,7 +92,7 @@ bool key_is_like_a_token(const char *text, size_t length)
 const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX])
 {
     if (key_is_like_a_token(text, length))
-        return strcpy(out, KEY_TOKEN_WORDS);
+        return memcpy(out, KEY_TOKEN_WORDS, sizeof(KEY_TOKEN_WORDS));
     size_t shown = length < 64 ? length : 64;
     char *at = out;
     *at++ = '"';

@@ -191,7 +191,7 @@ static void capture_take_decoded(struct scan *scan, struct capture *capture, uns
  */
 static bool leave_next_message(struct scan *scan, struct capture *capture)
 {
-    static const char protocol[] = {'H', 'T', 'T', 'P'};
+    static const uint8_t protocol[] = {'H', 'T', 'T', 'P'};
     struct scan_token *token = &capture->token;
     uint32_t left = sizeof(protocol);
     struct chunk *before = token->chain, *last = capture->last_chunk;

@@ -237,6 +237,18 @@ mutation("update-starts-late", "an update does not tell when the first of its si
          "app/alert/fold.c",
          "alert->start_ns = fold->first_ns;", "alert->start_ns = fold->last_ns;")
 
+# The key table under its readers.
+
+mutation("readers-not-waited-for", "the old edition of the table is freed while readers may hold its entries",
+         "app/keys/table.c",
+         "    wait_for_readers(table->readers);\n    edition_destroy(last);", "    edition_destroy(last);")
+mutation("generation-not-raised", "what workers remember of headers outlives the table that it was learnt of",
+         "app/keys/table.c",
+         "    __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);\n", "")
+mutation("sleeper-stays-online", "a worker that waits for room holds up whoever changes the key table",
+         "app/worker/outbox.c",
+         "    key_table_reader_offline(outbox->keys, outbox->worker);\n", "")
+
 # Workers, threads and what is between them.
 
 mutation("law-broken", "a packet that is not TCP is received, but in no outcome",

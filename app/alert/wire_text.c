@@ -39,25 +39,25 @@ static uint8_t decoded_byte(const uint8_t *bytes, size_t length, size_t *used)
     return (uint8_t)(high << 4 | low);
 }
 
-/* A run of token characters with its percent-coding undone, and where each of its bytes stood. */
-struct decoded_run {
+/* A run of token characters as it stands or with its percent-coding undone, and where each of its bytes stood. */
+struct run {
     size_t length;
     uint8_t bytes[RUN_MAX];
     uint16_t at[RUN_MAX];
 };
 
-static void decode_run(const uint8_t *run, size_t length, struct decoded_run *decoded)
+static void read_run(const uint8_t *bytes, size_t length, bool undo, struct run *run)
 {
-    decoded->length = 0;
-    for (size_t at = 0, used; at < length && decoded->length < RUN_MAX; at += used) {
-        decoded->at[decoded->length] = (uint16_t)at;
-        decoded->bytes[decoded->length++] = decoded_byte(run + at, length - at, &used);
+    run->length = 0;
+    for (size_t at = 0, used = 1; at < length && run->length < RUN_MAX; at += used) {
+        run->at[run->length] = (uint16_t)at;
+        run->bytes[run->length++] = undo ? decoded_byte(bytes + at, length - at, &used) : bytes[at];
     }
 }
 
 /* Is the run from byte `at` on, up to a dot or to its end, base64url of a JSON object or of the beginning of one? With
  * a dot on either side that is a header or claims; alone it may be anything, unless it says what headers say. */
-static bool begins_token_part(const struct decoded_run *run, size_t at)
+static bool begins_token_part(const struct run *run, size_t at)
 {
     uint8_t json[RUN_MAX];
     struct jose_summary summary;
@@ -76,20 +76,31 @@ static bool may_begin_part(const uint8_t *text, size_t length)
     return length >= 4 && text[0] == 'e' && (text[1] == 'y' || text[1] == 'w');
 }
 
-/* Where in a run of token characters a token, or a part of one, begins; `length` when nowhere. Inside a run it may
- * follow other characters of the alphabet ("reset-eyJ..."), so every '{' is tried, up to a bound. */
-static size_t token_in_run(const uint8_t *run, size_t length)
+/* Where in a run a token, or a part of one, begins; `none` when nowhere. Inside a run it may follow other characters of
+ * the alphabet ("reset-eyJ..."), so every '{' is tried, up to a bound. */
+static size_t token_in_reading(const struct run *run, size_t none)
 {
-    struct decoded_run decoded;
     unsigned attempts = 0;
-    decode_run(run, length, &decoded);
-    for (size_t i = 0; i < decoded.length; i++) {
-        if (i > 0 && !may_begin_part(decoded.bytes + i, decoded.length - i))
+    for (size_t i = 0; i < run->length; i++) {
+        if (i > 0 && !may_begin_part(run->bytes + i, run->length - i))
             continue;
-        if (begins_token_part(&decoded, i) || (i > 0 && ++attempts >= ATTEMPTS_MAX))
-            return decoded.at[i];
+        if (begins_token_part(run, i) || (i > 0 && ++attempts >= ATTEMPTS_MAX))
+            return run->at[i];
     }
-    return length;
+    return none;
+}
+
+/* The same in either reading: in "%aeyJ..." the escape that is none for a person takes a token's first letter away. */
+static size_t token_in_run(const uint8_t *bytes, size_t length)
+{
+    struct run run;
+    read_run(bytes, length, false, &run);
+    size_t at = token_in_reading(&run, length);
+    if (memchr(bytes, '%', length) == NULL)
+        return at;
+    read_run(bytes, length, true, &run);
+    size_t decoded_at = token_in_reading(&run, length);
+    return decoded_at < at ? decoded_at : at;
 }
 
 /* How many bytes agree with the sighting's own token, percent-coded or not; 0 when it does not begin here. It goes on

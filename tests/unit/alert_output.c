@@ -104,6 +104,9 @@ static void a_token_that_a_cut_path_begins_is_hidden_too(void **state)
     }
 }
 
+/* It shares no beginning with TOKEN, by which it would be known for the own one. */
+#define ANOTHER "eyJraWQiOiJvdGhlciJ9.e30."
+
 /* Any of its characters may be, and of another's too. */
 static void a_percent_coded_token_in_the_path_is_hidden(void **state)
 {
@@ -115,11 +118,21 @@ static void a_percent_coded_token_in_the_path_is_hidden(void **state)
             length += (size_t)snprintf(path + length, sizeof(path) - length, i % step == 0 ? "%%%02x" : "%c", TOKEN[i]);
         struct record record = record_with(path, "a", "b");
         for (unsigned own = 0; own < 2; own++) {
-            char *all = all_output(&record, own ? TOKEN : TOKEN_HEADER_TEXT ".e30.");
+            char *all = all_output(&record, own ? TOKEN : ANOTHER);
             assert_non_null(strstr(all, "/v/[token]\""));
             free(all);
         }
     }
+}
+
+static void a_token_behind_a_percent_sign_is_hidden(void **state)
+{
+    (void)state;
+    struct record record = record_with("/%a" TOKEN, "%" TOKEN, "z");
+    char *all = all_output(&record, ANOTHER);
+    assert_null(strstr(all, TOKEN));
+    assert_null(strstr(all, "yJhbGci"));
+    free(all);
 }
 
 /* What is junk to a decoder parts it for us. */
@@ -127,7 +140,7 @@ static void the_claims_of_a_token_that_is_parted_are_hidden(void **state)
 {
     (void)state;
     struct record record = record_with("/", "a", "x " TOKEN_HEADER_TEXT "!.eyJzdWIiOiJhbGljZSJ9!.c2ln");
-    char *all = all_output(&record, TOKEN_HEADER_TEXT ".e30.");
+    char *all = all_output(&record, ANOTHER);
     assert_null(strstr(all, "eyJzdWI"));
     assert_null(strstr(all, "eyJhbGci"));
     free(all);
@@ -419,6 +432,7 @@ int main(void)
         cmocka_unit_test(no_line_holds_a_token_or_a_query),
         cmocka_unit_test(a_token_that_a_cut_path_begins_is_hidden_too),
         cmocka_unit_test(a_percent_coded_token_in_the_path_is_hidden),
+        cmocka_unit_test(a_token_behind_a_percent_sign_is_hidden),
         cmocka_unit_test(the_claims_of_a_token_that_is_parted_are_hidden),
         cmocka_unit_test(an_opaque_token_in_the_path_is_hidden),
         cmocka_unit_test(ordinary_paths_are_shown_as_they_are),

@@ -8,6 +8,7 @@
  */
 #include <bearertap/scan.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,8 +313,10 @@ static void scan_piece(struct scan *scan, hs_stream_t *stream, const uint8_t *by
     /* Hyperscan counts from where its stream was opened; the low half is enough to tell the offset in a piece. */
     uint32_t base = (uint32_t)(scan->begin - scan->opened_at);
     sort_events(scan->events, scan->events_count, base);
-    for (unsigned i = 0; i < scan->events_count; i++)
+    for (unsigned i = 0; i < scan->events_count; i++) {
+        assert(scan->events[i].end - base <= length);
         act_on_event(scan, &pattern_rows[scan->events[i].row], scan->begin + (scan->events[i].end - base));
+    }
     captures_feed(scan, scan->end);
     scan->begin = scan->end;
 }
@@ -352,6 +355,9 @@ void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t
 
 void scan_end(struct scan *scan, struct flow *flow, uint64_t time_ns)
 {
-    for (unsigned direction = 0; direction < 2; direction++)
+    for (unsigned direction = 0; direction < 2; direction++) {
         scan_cut(scan, flow, direction, time_ns);
+        /* Where its stream was opened stands in the extra, which goes now; should bytes come all the same, it opens. */
+        flow->directions[direction].flags &= (uint8_t)~DIRECTION_SCAN_OPEN;
+    }
 }

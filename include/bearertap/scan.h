@@ -114,7 +114,8 @@ void scan_run(struct scan *scan, const struct stream_run *run);
 /* A direction's bytes stop here, at a gap: its captures end where they are, while their request is still known. */
 void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns);
 
-/* A connection ends: both directions' captures end where they are. */
+/* A connection ends: both directions' captures end where they are. Bytes that come all the same are a new beginning, at
+ * any position. */
 void scan_end(struct scan *scan, struct flow *flow, uint64_t time_ns);
 
 #endif

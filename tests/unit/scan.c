@@ -419,6 +419,31 @@ static void announcements_that_never_end_do_not_keep_others_from_captures(void *
     bench_destroy(bench);
 }
 
+/* A peer may send on when both have said that they won't; the extra is gone then, and what it knew of positions. */
+static void bytes_behind_a_connections_end_are_scanned_from_there(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(&bench_usual_sizes);
+    static const char first[] = GET "Authorization: Bearer " T1 "\r\n\r\n", late[] = GET "X: " T2 "\r\n\r\n";
+    for (unsigned jump = 0; jump < 3; jump++)
+        for (unsigned after_gap = 0; after_gap < 2; after_gap++) {
+            struct flow *flow = bench_flow(bench, 1);
+            uint64_t begin = after_gap ? 5000 : 0;
+            bench_run(bench, flow, 1, first, strlen(first), begin, true, after_gap != 0);
+            scan_end(bench->scan, flow, 1);
+            http_forget(bench->http, flow, 1);
+            flow_extra_release(bench->flows, &flow->directions[1]);
+            uint64_t position = begin + strlen(first) + jump * 7;
+            bench_run(bench, flow, 1, late, strlen(late), position, true, false);
+            assert_int_equal(bench->notes_count, 2);
+            assert_string_equal(bench->notes[1].text, T2);
+            assert_int_equal(bench->notes[1].position, position + (uint64_t)(strstr(late, T2) - late));
+            bench_end(bench, flow);
+            bench_forget_notes(bench);
+        }
+    bench_destroy(bench);
+}
+
 static void one_direction_alone_can_fill_the_captures(void **state)
 {
     (void)state;
@@ -607,6 +632,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_connection_leaves_a_truncated_token),
         cmocka_unit_test(tokens_that_never_end_do_not_keep_others_from_chunks),
         cmocka_unit_test(announcements_that_never_end_do_not_keep_others_from_captures),
+        cmocka_unit_test(bytes_behind_a_connections_end_are_scanned_from_there),
         cmocka_unit_test(one_direction_alone_can_fill_the_captures),
         cmocka_unit_test(an_empty_pool_of_chunks_is_counted_and_nothing_is_lost_from_it),
         cmocka_unit_test(a_chunk_that_is_given_back_holds_nothing),

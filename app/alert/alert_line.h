@@ -84,6 +84,14 @@ static inline const char *alert_text(const struct alert *alert, struct alert_tex
     return alert->text + piece.at;
 }
 
+/* A path that does not begin with a slash (`OPTIONS *`, nonsense) is told apart from the domain before it, or the two
+ * would read as a name, or a token, that nobody sent. */
+static inline bool alert_path_stands_apart(const struct alert *alert)
+{
+    const struct alert_request *request = &alert->request;
+    return request->domain.length > 0 && request->path.length > 0 && alert_text(alert, request->path)[0] != '/';
+}
+
 /* Fills everything but sequence, created_ns and the ids: the line of one sighting. */
 void alert_describe(struct alert *alert, const struct record *record, const struct token_bytes *token,
                     const struct token_fields *fields, const struct conclusion *conclusion, const uint8_t sha256[32]);

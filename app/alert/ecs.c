@@ -60,6 +60,7 @@ static void put_message(struct line *line, const struct alert *alert)
                       ? " "
                       : "");
         escape(line, alert, alert->request.domain);
+        line_text(line, alert_path_stands_apart(alert) ? " " : "");
         escape(line, alert, alert->request.path);
         line_text(line, ")");
     }

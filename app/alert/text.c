@@ -90,6 +90,7 @@ static void show_request(struct line *line, const struct alert *alert)
     if (alert->request.method.length > 0 && alert->request.domain.length + alert->request.path.length > 0)
         line_text(line, " ");
     show(line, alert, alert->request.domain);
+    line_text(line, alert_path_stands_apart(alert) ? " " : "");
     show(line, alert, alert->request.path);
 }
 

@@ -435,6 +435,26 @@ static void ids_depend_on_the_capture_alone(void **state)
     assert_string_equal(ids[0], ids[9]);
 }
 
+static void a_path_without_a_slash_stands_apart_from_the_domain(void **state)
+{
+    (void)state;
+    struct key_table keys = test_keys();
+    static const char *const formats[] = {"ecs", "text"};
+    for (size_t i = 0; i < 2; i++) {
+        struct sink sink = sink_open((struct alert_options){.keys = &keys, .format = alert_format_find(formats[i])});
+        struct record record = test_record();
+        record.request = (struct record_request){.method_length = 7,
+                                                 .method = "OPTIONS",
+                                                 .domain_length = 3,
+                                                 .domain = "h.x",
+                                                 .path_length = 1,
+                                                 .path = "*"};
+        test_take(sink.alerts, &record, TOKEN);
+        assert_non_null(strstr(sink_text(&sink), "OPTIONS h.x *"));
+        sink_close(&sink);
+    }
+}
+
 static void a_line_for_a_person_reads_at_a_glance(void **state)
 {
     (void)state;
@@ -506,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_truncated_token_has_no_hash),
         cmocka_unit_test(times_are_utc_with_microseconds),
         cmocka_unit_test(ids_depend_on_the_capture_alone),
+        cmocka_unit_test(a_path_without_a_slash_stands_apart_from_the_domain),
         cmocka_unit_test(a_line_for_a_person_reads_at_a_glance),
         cmocka_unit_test(the_arrow_points_where_the_token_went),
         cmocka_unit_test(color_is_used_only_when_asked_for),

@@ -253,8 +253,8 @@ static void text_cannot_drive_a_terminal_or_forge_a_column(void **state)
         {"/\u200b", "/\\xE2\\x80\\x8B"},          /* zero width space */
         {"/\U000e0041", "/\\xF3\\xA0\\x81\\x81"}, /* tag A */
         {"/\\x41", "/\\x5Cx41"},                  /* our own escape is not to be forged */
-        {" a", "\\x20a"},
-        {"/a  b c ", "/a \\x20b c\\x20"}, /* nor a column */
+        {" a", " \\x20a"},                        /* one space: without a slash it is no part of the domain */
+        {"/a  b c ", "/a \\x20b c\\x20"},         /* nor a column */
         {"/gr\u00fc\u00dfe/\u65e5", "/gr\u00fc\u00dfe/\u65e5"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -103,6 +103,6 @@ const char *key_show(const char *text, size_t length, char out[KEY_SHOWN_MAX])
         else
             at += snprintf(at, 5, "\\x%02x", byte);
     }
-    at += snprintf(at, 5, shown < length ? "...\"" : "\"");
+    at += snprintf(at, 5, shown < length ? "\"..." : "\""); /* outside: two dots in it would end a token */
     return out;
 }

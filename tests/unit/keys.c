@@ -195,7 +195,7 @@ static void an_error_shows_64_characters_at_most_and_no_control_bytes(void **sta
     memset(content + strlen(content), 'x', 100);
     strcat(content, "\"}");
     memset(expected + strlen(expected), 'x', 64);
-    strcat(expected, "...\"; allowed");
+    strcat(expected, "\"...; allowed");
     assert_refused(content, expected);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <bearertap/chunk.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_errno.h>
@@ -18,7 +19,10 @@ size_t chunk_pool_bytes(unsigned chunks)
 
 struct rte_mempool *chunk_pool_create(const char *name, unsigned chunks, struct error *error)
 {
-    struct rte_mempool *pool = rte_mempool_create_empty(name, chunks, sizeof(struct chunk), 32, 0, SOCKET_ID_ANY, 0);
+    static unsigned created; /* names of pools are the process's */
+    char unique[RTE_MEMPOOL_NAMESIZE];
+    snprintf(unique, sizeof(unique), "%.16s_%u", name, __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
+    struct rte_mempool *pool = rte_mempool_create_empty(unique, chunks, sizeof(struct chunk), 32, 0, SOCKET_ID_ANY, 0);
     /* A thread that is preempted in DPDK's default ring makes all others spin until it runs again, each in its turn. */
     if (pool != NULL &&
         (rte_mempool_set_ops_byname(pool, "ring_mt_rts", NULL) != 0 || rte_mempool_populate_default(pool) < 0)) {

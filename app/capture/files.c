@@ -36,6 +36,7 @@ _Static_assert(STEP_MORE_MAX <= INPUT_AT_HAND_MAX && DESCRIPTION_MAX <= STEP_MOR
 enum format_kind { FORMAT_UNKNOWN, FORMAT_PCAP, FORMAT_PCAPNG };
 
 struct capture_files {
+    struct capture_source source;
     const char *const *paths;
     unsigned count, next;
 
@@ -82,6 +83,16 @@ static unsigned cache_size(unsigned mbufs)
     return RTE_MIN(mbufs / (3 * rte_lcore_count()), 256u);
 }
 
+static int receive_from_source(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max)
+{
+    return capture_files_receive(container_of(source, struct capture_files, source), mbufs, max);
+}
+
+struct capture_source *capture_files_source(struct capture_files *files)
+{
+    return &files->source;
+}
+
 int capture_files_create(const char *const *paths, unsigned count, unsigned mbufs, struct capture_files **result,
                          struct error *error)
 {
@@ -92,6 +103,7 @@ int capture_files_create(const char *const *paths, unsigned count, unsigned mbuf
     struct capture_files *files = calloc(1, sizeof(*files));
     if (files == NULL)
         return error_set(error, ENOMEM, "no memory to read captures with");
+    files->source.receive = receive_from_source;
     files->paths = paths;
     files->count = count;
     files->interfaces = calloc(CAPTURE_PORTS_MAX, sizeof(*files->interfaces));

@@ -50,6 +50,8 @@ static const char help[] =
 
 struct read_options {
     struct pipeline_options pipeline;
+    const char *const *paths;
+    unsigned paths_count;
     const char **key_arguments; /* of -k, in order */
     int key_arguments_count;
     struct key_list *keys;
@@ -139,9 +141,9 @@ static int parse(int argc, char **argv, struct read_options *options)
     for (int i = optind; i < argc; i++)
         if (argument_looks_like_token(argv[i]))
             return refuse_usage("read", "one of the files looks like a token, not like a capture");
-    options->pipeline.paths = (const char *const *)(argv + optind);
-    options->pipeline.paths_count = (unsigned)(argc - optind);
-    return key_arguments_check("read", options->key_arguments, options->key_arguments_count, options->pipeline.paths,
+    options->paths = (const char *const *)(argv + optind);
+    options->paths_count = (unsigned)(argc - optind);
+    return key_arguments_check("read", options->key_arguments, options->key_arguments_count, options->paths,
                                argc - optind);
 }
 
@@ -229,7 +231,7 @@ static int run(int argc, char **argv)
         catch_signals();
         struct pipeline_result result;
         struct error error = {""};
-        status = pipeline_run(&options.pipeline, &result, &error);
+        status = pipeline_read(&options.pipeline, options.paths, options.paths_count, &result, &error);
         status = report(&options, &result, status, &error);
     }
     key_list_destroy(options.keys);

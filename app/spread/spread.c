@@ -36,13 +36,14 @@ size_t spread_bytes(unsigned workers)
 
 int spread_create(unsigned workers, struct spread **spread, struct error *error)
 {
+    static unsigned created; /* names of rings are the process's */
     struct spread *made = rte_zmalloc("spread", sizeof(*made), 64);
     if (made == NULL)
         return error_set(error, ENOMEM, "out of memory for the rings between workers");
     made->workers = workers;
     for (unsigned i = 0; i < workers; i++) {
         char name[RTE_RING_NAMESIZE];
-        snprintf(name, sizeof(name), "inbox_%u", i);
+        snprintf(name, sizeof(name), "inbox_%u", __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
         made->inboxes[i].ring =
             rte_ring_create(name, RING_PACKETS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
         if (made->inboxes[i].ring == NULL) {

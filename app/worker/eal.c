@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "eal.h"
+#include <bearertap/eal.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,8 +8,9 @@
 
 int outbox_create(struct outbox *outbox, struct outboxes *all, unsigned worker, struct key_table *keys)
 {
+    static unsigned created; /* names of rings are the process's */
     char name[RTE_RING_NAMESIZE];
-    snprintf(name, sizeof(name), "outbox_%u", worker);
+    snprintf(name, sizeof(name), "outbox_%u", __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
     outbox->all = all;
     outbox->worker = worker;
     outbox->keys = keys;

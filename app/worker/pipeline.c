@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
-#include "eal.h"
 #include "worker_state.h"
 
 /* Sizes of everything that is bounded, for all workers together; memory is touched only as it is used. */
@@ -26,7 +24,6 @@
 #define KEPT_CHUNKS_MAX        (1u << 15) /* 64 MiB of request context */
 #define CAPTURES_MAX           (1u << 16)
 #define CHUNKS                 (1u << 13) /* 16 MiB of tokens on their way */
-#define MBUFS                  (1u << 13)
 #define FOLDS_MAX              (1u << 14)
 
 #define IDLE_TIMEOUT_MS     (300 * 1000)
@@ -34,12 +31,11 @@
 #define CLOSED_TIMEOUT_MS   (10 * 1000)
 
 struct pipeline {
-    const struct pipeline_options *options;
+    struct pipeline_options options;
     unsigned threads; /* workers, and the reader where there is one */
     bool has_reader;
     struct key_table *keys;
     struct scan_databases *databases;
-    struct capture_files *files;
     struct spread *spread;
     struct outboxes outboxes;
     struct alerts *alerts;
@@ -50,21 +46,25 @@ struct pipeline {
 
 atomic_bool pipeline_stopping;
 
-/* The pipeline of this process, there to the end of it: a signal may come, and ask it to stop, after it has ended. */
-static struct pipeline only;
+/* The one that runs, or ran last. It is there to the end of the process: a signal may come, and ask it to stop, after it
+ * has ended. */
+static struct pipeline *_Atomic running;
 
 /* Sequentially consistent, as the waiter is: either the alert side sees it before it sleeps, or we see it sleep. */
 void pipeline_stop(void)
 {
     atomic_store(&pipeline_stopping, true);
-    waiter_wake(&only.outboxes.alert_side);
+    struct pipeline *pipeline = atomic_load(&running);
+    if (pipeline != NULL)
+        waiter_wake(&pipeline->outboxes.alert_side);
 }
 
-static struct flow_table_options flow_options(struct worker *worker, unsigned workers)
+static struct flow_table_options flow_options(const struct pipeline_options *options, struct worker *worker)
 {
+    uint32_t flows_max = options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
     return (struct flow_table_options){
-        .flows_max = FLOWS_MAX / workers,
-        .extras_max = EXTRAS_MAX / workers,
+        .flows_max = flows_max / options->workers,
+        .extras_max = EXTRAS_MAX / options->workers,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .unproven_timeout_ms = UNPROVEN_TIMEOUT_MS,
         .closed_timeout_ms = CLOSED_TIMEOUT_MS,
@@ -93,40 +93,43 @@ static struct http_options http_options_of(struct worker *worker, unsigned worke
     };
 }
 
-/* EAL's memory can't grow, so what will be asked of it is added up before it starts. */
-static size_t memory_needed(const struct pipeline_options *options)
+size_t pipeline_bytes(const struct pipeline_options *options)
 {
     unsigned workers = options->workers;
-    struct flow_table_options flows = flow_options(NULL, workers);
+    struct flow_table_options flows = flow_options(options, NULL);
     struct stream_options stream = stream_options_of(NULL, workers);
     struct http_options http = http_options_of(NULL, workers);
     size_t a_worker = sizeof(struct worker) + flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
                       (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES + (8 << 20);
     size_t bytes = workers * a_worker + sizeof(struct worker) + spread_bytes(workers) + chunk_pool_bytes(CHUNKS) +
-                   capture_files_bytes(MBUFS) + (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
-    return bytes + bytes / 16 + (64 << 20);
+                   (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
+    return bytes + bytes / 16;
 }
 
 static int worker_create(struct pipeline *pipeline, unsigned number, struct error *error)
 {
-    unsigned workers = pipeline->options->workers;
+    unsigned workers = pipeline->options.workers;
     struct worker *worker = rte_zmalloc("worker", sizeof(*worker), 64);
     if (worker == NULL)
         return error_set(error, ENOMEM, "out of memory for worker %u", number);
     pipeline->workers[number] = worker;
+    worker->pipeline = pipeline;
     worker->number = number;
-    worker->all_tokens = pipeline->options->all_tokens;
+    worker->all_tokens = pipeline->options.all_tokens;
     worker->spread = pipeline->spread;
     worker->waiting_max = CHUNKS / 4 / workers;
     int result = siphash_key_random(&worker->hash_key);
     if (result != 0)
         return error_set(error, -result, "no random numbers to be had from the system");
-    if (!pipeline->has_reader || number == workers)
-        worker->files = pipeline->files;
+    worker->live_input = pipeline->options.live_input;
+    if (!pipeline->has_reader)
+        worker->source = pipeline->options.sources[number];
+    else if (number == workers)
+        worker->source = pipeline->options.sources[0];
     if (number == workers)
         return 0; /* the reader only receives and decodes */
 
-    struct flow_table_options flows = flow_options(worker, workers);
+    struct flow_table_options flows = flow_options(&pipeline->options, worker);
     worker->flows = flow_table_create(&flows);
     if (worker->flows != NULL)
         worker->waiters = list_of(&flow_extra_at(worker->flows, 0)->waiting_link, sizeof(struct flow_extra));
@@ -156,29 +159,15 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     return scan_create(&scan, &worker->scan, error);
 }
 
-static bool input_is_live(const struct pipeline_options *options)
-{
-    for (unsigned i = 0; i < options->paths_count; i++) {
-        struct stat status;
-        bool known = strcmp(options->paths[i], "-") == 0 ? fstat(STDIN_FILENO, &status) == 0
-                                                         : stat(options->paths[i], &status) == 0;
-        if (known && !S_ISREG(status.st_mode))
-            return true;
-    }
-    return false;
-}
-
 static int build(struct pipeline *pipeline, struct error *error)
 {
-    const struct pipeline_options *options = pipeline->options;
+    const struct pipeline_options *options = &pipeline->options;
     unsigned workers = options->workers;
-    int result = capture_register_fields(error);
-    if (result == 0 && options->keys != NULL)
+    int result = 0;
+    if (options->keys != NULL)
         result = key_table_create(options->keys, workers + 1, &pipeline->keys, error);
     if (result == 0)
         result = scan_databases_create(&pipeline->databases, error);
-    if (result == 0)
-        result = capture_files_create(options->paths, options->paths_count, MBUFS, &pipeline->files, error);
     if (result == 0 && pipeline->has_reader)
         result = spread_create(workers, &pipeline->spread, error);
     if (result == 0 && (pipeline->outboxes.chunks = chunk_pool_create("chunks", CHUNKS, error)) == NULL)
@@ -194,22 +183,19 @@ static int build(struct pipeline *pipeline, struct error *error)
     };
     if (result == 0)
         result = alerts_create(&alerts, &pipeline->alerts, error);
-    bool live_input = input_is_live(options);
-    for (unsigned i = 0; result == 0 && i < pipeline->threads; i++) {
+    for (unsigned i = 0; result == 0 && i < pipeline->threads; i++)
         result = worker_create(pipeline, i, error);
-        if (result == 0)
-            pipeline->workers[i]->live_input = live_input;
-    }
     return result;
 }
 
-/*
- * Only what lies outside EAL's memory: that goes as a whole with the process, and rte_free would write zeros over all
- * of it, touched or not (a second of it, for tables that are nearly empty).
+/* rte_free would write zeros over all that lies in EAL's memory, touched or not (a second of it, for tables that are
+ * nearly empty): that goes as a whole with the process, and so does the struct itself, which a signal may still look at.
  */
-static void dismantle(struct pipeline *pipeline)
+void pipeline_close(struct pipeline *pipeline)
 {
-    for (unsigned i = 0; i < pipeline->options->workers; i++)
+    if (pipeline == NULL)
+        return;
+    for (unsigned i = 0; i < pipeline->options.workers; i++)
         if (pipeline->workers[i] != NULL) {
             scan_close(pipeline->workers[i]->scan);
             verdict_memory_destroy(pipeline->workers[i]->memory);
@@ -225,7 +211,7 @@ static void dismantle(struct pipeline *pipeline)
 static unsigned take_records(struct pipeline *pipeline, int *failure, struct error *error)
 {
     unsigned taken = 0;
-    for (unsigned i = 0; i < pipeline->options->workers; i++) {
+    for (unsigned i = 0; i < pipeline->options.workers; i++) {
         struct outbox *outbox = &pipeline->workers[i]->outbox;
         struct chunk *records[32];
         unsigned count = rte_ring_sc_dequeue_burst(outbox->ring, (void **)records, RTE_DIM(records), NULL);
@@ -247,8 +233,8 @@ static void alert_side_sleep(struct pipeline *pipeline)
 {
     struct outboxes *all = &pipeline->outboxes;
     uint32_t ticket = waiter_prepare(&all->alert_side);
-    bool work = __atomic_load_n(&all->workers_done, __ATOMIC_SEQ_CST) == pipeline->options->workers;
-    for (unsigned i = 0; i < pipeline->options->workers; i++)
+    bool work = __atomic_load_n(&all->workers_done, __ATOMIC_SEQ_CST) == pipeline->options.workers;
+    for (unsigned i = 0; i < pipeline->options.workers; i++)
         work = work || !rte_ring_empty(pipeline->workers[i]->outbox.ring);
     if (work) {
         waiter_cancel(&all->alert_side);
@@ -268,7 +254,7 @@ static void alert_side_sleep(struct pipeline *pipeline)
 static int alert_side_run(struct pipeline *pipeline, struct error *error)
 {
     int failure = 0;
-    unsigned workers = pipeline->options->workers;
+    unsigned workers = pipeline->options.workers;
     for (;;) {
         bool done = __atomic_load_n(&pipeline->outboxes.workers_done, __ATOMIC_SEQ_CST) == workers;
         unsigned taken = take_records(pipeline, &failure, error);
@@ -283,19 +269,25 @@ static int alert_side_run(struct pipeline *pipeline, struct error *error)
         }
         alert_side_sleep(pipeline);
     }
-    int result = alerts_finish(pipeline->alerts, error); /* after a failure too: it says how much is lost */
-    return failure != 0 ? failure : result;
+    return failure;
+}
+
+int pipeline_finish(struct pipeline *pipeline, struct error *error)
+{
+    return alerts_finish(pipeline->alerts, error);
 }
 
 /* Threads. */
 
+/* The first that has a source: only one thread waits in read(). */
 static int source_main(void *argument)
 {
     struct worker *worker = argument;
-    only.source_thread = pthread_self();
-    atomic_store_explicit(&only.source_running, true, memory_order_release);
-    int result = only.has_reader ? reader_run(worker) : worker_run(worker);
-    atomic_store_explicit(&only.source_running, false, memory_order_relaxed);
+    struct pipeline *pipeline = worker->pipeline;
+    pipeline->source_thread = pthread_self();
+    atomic_store_explicit(&pipeline->source_running, true, memory_order_release);
+    int result = pipeline->has_reader ? reader_run(worker) : worker_run(worker);
+    atomic_store_explicit(&pipeline->source_running, false, memory_order_relaxed);
     return result;
 }
 
@@ -311,7 +303,7 @@ static int launch(struct pipeline *pipeline, struct error *error)
     unsigned lcore = rte_get_next_lcore(-1U, 1, 0), i = 0;
     for (; i < pipeline->threads && lcore < RTE_MAX_LCORE; i++, lcore = rte_get_next_lcore(lcore, 1, 0)) {
         struct worker *worker = pipeline->workers[i];
-        if (rte_eal_remote_launch(worker->files != NULL ? source_main : worker_run, worker, lcore) != 0)
+        if (rte_eal_remote_launch(worker->source == pipeline->options.sources[0] ? source_main : worker_run, worker, lcore) != 0)
             break;
     }
     if (i == pipeline->threads)
@@ -323,8 +315,9 @@ static int launch(struct pipeline *pipeline, struct error *error)
     return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, pipeline->threads);
 }
 
-static void collect(struct pipeline *pipeline, struct pipeline_result *result)
+void pipeline_collect(const struct pipeline *pipeline, struct pipeline_result *result)
 {
+    memset(result, 0, sizeof(*result));
     result->law_holds = true;
     for (unsigned i = 0; i < pipeline->threads; i++) {
         struct counter_values values;
@@ -332,31 +325,35 @@ static void collect(struct pipeline *pipeline, struct pipeline_result *result)
         result->law_holds = result->law_holds && counters_law_holds(&values) && values.held == 0;
         counters_add(&result->totals, &values);
     }
-    capture_files_summary(pipeline->files, &result->files);
     result->alerts = *alerts_counters(pipeline->alerts);
-    result->law_holds = result->law_holds && result->totals.received == result->files.packets;
     result->interrupted = atomic_load(&pipeline_stopping);
 }
 
-int pipeline_run(const struct pipeline_options *options, struct pipeline_result *result, struct error *error)
+int pipeline_create(const struct pipeline_options *options, struct pipeline **result, struct error *error)
 {
-    struct pipeline *pipeline = &only;
-    pipeline->options = options;
-    pipeline->has_reader = options->workers > 1;
+    struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+    if (pipeline == NULL)
+        return error_set(error, ENOMEM, "out of memory for a pipeline");
+    pipeline->options = *options;
+    pipeline->has_reader = options->sources_count < options->workers;
     pipeline->threads = options->workers + (pipeline->has_reader ? 1 : 0);
-    memset(result, 0, sizeof(*result));
-    int status = eal_start(memory_needed(options), pipeline->threads + 1, error);
+    int status = build(pipeline, error);
+    if (status != 0) {
+        pipeline_close(pipeline);
+        return status;
+    }
+    *result = pipeline;
+    return 0;
+}
+
+int pipeline_run(struct pipeline *pipeline, struct error *error)
+{
+    pipeline->outboxes.workers_done = 0;
+    atomic_store(&running, pipeline);
+    int status = launch(pipeline, error);
     if (status != 0)
         return status;
-    status = build(pipeline, error);
-    if (status == 0)
-        status = launch(pipeline, error);
-    if (status == 0) {
-        status = alert_side_run(pipeline, error);
-        rte_eal_mp_wait_lcore();
-        collect(pipeline, result);
-    }
-    dismantle(pipeline);
-    eal_stop();
+    status = alert_side_run(pipeline, error);
+    rte_eal_mp_wait_lcore();
     return status;
 }

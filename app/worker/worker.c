@@ -10,11 +10,11 @@
 
 #include "worker_state.h"
 
-/* Fills the burst from the capture, whose pipe may keep it waiting. False at its end. */
-static bool receive_from_files(struct worker *worker, struct burst *burst)
+/* Fills the burst from the source, which may be a pipe and keep it waiting. False at its end. */
+static bool receive_from_source(struct worker *worker, struct burst *burst)
 {
     while (!atomic_load_explicit(&pipeline_stopping, memory_order_relaxed)) {
-        int count = capture_files_receive(worker->files, burst->mbufs, BURST_MAX);
+        int count = worker->source->receive(worker->source, burst->mbufs, BURST_MAX);
         if (count > 0) {
             burst->count = (unsigned)count;
             return true;
@@ -36,9 +36,9 @@ static void worker_goes_to_sleep(void *context)
 
 static bool receive(struct worker *worker, struct burst *burst)
 {
-    if (worker->files != NULL) {
+    if (worker->source != NULL) {
         worker_goes_to_sleep(worker);
-        return receive_from_files(worker, burst);
+        return receive_from_source(worker, burst);
     }
     burst->count = spread_take(worker->spread, worker->number, burst->mbufs, worker_goes_to_sleep, worker);
     return burst->count > 0;
@@ -190,9 +190,8 @@ static void keep_house(struct worker *worker)
     key_table_reader_quiescent(worker->keys, worker->number);
 }
 
-int worker_run(void *argument)
+static void inspect_all(struct worker *worker)
 {
-    struct worker *worker = argument;
     struct burst *burst = &worker->burst;
 
     while (receive(worker, burst)) {
@@ -209,7 +208,7 @@ int worker_run(void *argument)
         }
         account_burst(&worker->counters, burst);
         capture_release(burst->mbufs, burst->count);
-        if (worker->files == NULL)
+        if (worker->source == NULL)
             spread_released(worker->spread, worker->number);
         keep_house(worker);
     }
@@ -219,6 +218,15 @@ int worker_run(void *argument)
     flow_table_end_all(worker->flows);
     counters_publish(&worker->counters);
     key_table_reader_offline(worker->keys, worker->number);
+}
+
+int worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    struct capture_source *source = worker->source;
+    do
+        inspect_all(worker);
+    while (source != NULL && source->again != NULL && source->again(source));
     __atomic_add_fetch(&worker->outbox.all->workers_done, 1, __ATOMIC_SEQ_CST);
     waiter_wake(&worker->outbox.all->alert_side);
     return 0;
@@ -229,7 +237,7 @@ int reader_run(void *argument)
 {
     struct worker *reader = argument;
     struct burst *burst = &reader->burst;
-    while (receive_from_files(reader, burst)) {
+    while (receive_from_source(reader, burst)) {
         stamp(reader, burst);
         packet_decode(burst, &reader->hash_key);
         spread_to_owners(reader->spread, burst, reader->live_input);

@@ -15,9 +15,10 @@
 
 /* Everything that one worker touches; nothing in it is another's, but for what is said to be shared. */
 struct worker {
+    struct pipeline *pipeline; /* whose it is */
     unsigned number;
     bool all_tokens;
-    struct capture_files *files; /* its source, when it reads the capture itself; NULL: its inbox */
+    struct capture_source *source; /* NULL: its inbox */
     struct spread *spread;       /* shared */
     struct key_table *keys;      /* shared; NULL: none given */
     struct flow_table *flows;

@@ -10,7 +10,8 @@
 #include <bearertap/error.h>
 
 /*
- * Where packets come from: capture files (pcap, pcapng, "-" for stdin) as real mbufs.
+ * Where packets come from: anything that hands out bursts of mbufs is a source. Here are capture files (pcap, pcapng,
+ * "-" for stdin) as real mbufs.
  *
  * The bytes of a file are read into large blocks of a bounded pool and never copied again: an mbuf is attached to its
  * packet in the block (rte_pktmbuf_attach_extbuf) and the block goes back to the pool when its last mbuf is freed, by
@@ -61,6 +62,18 @@ static inline uint32_t *capture_wire_length(struct rte_mbuf *mbuf)
 /* Registers the two fields; EAL must be up. Once, before any packet. */
 int capture_register_fields(struct error *error);
 
+/*
+ * A source: one thread takes from it. What implements it embeds this struct.
+ *
+ * `receive` gives up to `max` next packets and returns how many; 0 at the end; -EAGAIN where nothing can be had until
+ * packets are released; -EINTR where it was interrupted (call again, or stop). `again`, NULL where there is but one
+ * round, is asked at the end, when all connections have been let go: true, and receive goes on.
+ */
+struct capture_source {
+    int (*receive)(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max);
+    bool (*again)(struct capture_source *source);
+};
+
 struct capture_files;
 
 /* EAL memory that capture_files_create will take with this many mbufs, bytes. */
@@ -83,6 +96,9 @@ void capture_files_destroy(struct capture_files *files);
  * -EAGAIN too: packets that wait in a buffer of yours for company hold their blocks.
  */
 int capture_files_receive(struct capture_files *files, struct rte_mbuf **mbufs, unsigned max);
+
+/* The files as a source. */
+struct capture_source *capture_files_source(struct capture_files *files);
 
 /*
  * Frees packets, chains too, as rte_pktmbuf_free_bulk does, with one atomic operation for a run of packets on one block

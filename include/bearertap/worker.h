@@ -14,16 +14,18 @@
 /*
  * Workers, and the pipeline around them: packets in, records out, lines written.
  *
- * A worker takes a burst from its source and inspects it to the end (app/worker/worker.c is the page to read). With one
- * worker it reads the capture itself; with more, a reader spreads packets over them. The calling thread is the alert
- * side: it takes records and writes lines until all workers are done.
+ * A worker takes a burst from its source and inspects it to the end (app/worker/worker.c is the page to read). Either
+ * each worker has a source of its own, as a queue of a NIC is, or all share one: then a reader takes from it and spreads
+ * packets over them. The calling thread is the alert side: it takes records and writes lines until all workers are done.
  */
 
 struct pipeline_options {
-    const char *const *paths;
-    unsigned paths_count;
-    const struct key_list *keys; /* NULL: none given */
+    struct capture_source *const *sources; /* one, or as many as workers; they outlive the pipeline */
+    unsigned sources_count;
+    bool live_input;              /* a source may go quiet any time: what came is passed on at once */
+    const struct key_list *keys;  /* NULL: none given */
     unsigned workers;
+    uint32_t flows_max; /* connections that have room, in all workers together; 0: a million */
     bool all_tokens;
     const struct alert_format *format;
     bool color;
@@ -32,19 +34,45 @@ struct pipeline_options {
 
 struct pipeline_result {
     struct counter_values totals;
-    struct capture_files_summary files;
+    struct capture_files_summary files; /* of pipeline_read */
     struct alert_counters alerts;
     bool law_holds; /* of every worker, and all packets read are among those received */
     bool interrupted;
 };
 
-/*
- * Starts EAL, runs the capture through the pipeline and ends. Once a process. Returns 0, -EPIPE when the reader of the
- * output went away, or another negative errno with `error` filled. The result is filled whenever packets were read.
- */
-int pipeline_run(const struct pipeline_options *options, struct pipeline_result *result, struct error *error);
+struct pipeline;
 
-/* Asks a running pipeline to stop: no more is read, what was read is finished. Async-signal-safe. */
+/* EAL memory that a pipeline takes, but for its sources, bytes. EAL need not be up. */
+size_t pipeline_bytes(const struct pipeline_options *options);
+
+/* EAL must be up, with an lcore for each worker, one for a reader and the main one; capture_register_fields was called.
+ * 0, or a negative errno with `error` filled. */
+int pipeline_create(const struct pipeline_options *options, struct pipeline **pipeline, struct error *error);
+
+/*
+ * Runs until all sources have ended and all that came of it was written. Alerts that are being folded stay until
+ * pipeline_finish, so that it may run again when its sources have more. Returns 0, -EPIPE when the reader of the output
+ * went away, or another negative errno with `error` filled.
+ */
+int pipeline_run(struct pipeline *pipeline, struct error *error);
+
+/* Writes what is left. */
+int pipeline_finish(struct pipeline *pipeline, struct error *error);
+
+/* Any time after it was created, by any thread. */
+void pipeline_collect(const struct pipeline *pipeline, struct pipeline_result *result);
+
+/* Gives back what lies outside of EAL's memory, which goes with the process. */
+void pipeline_close(struct pipeline *pipeline);
+
+/*
+ * All of it for capture files: starts EAL, runs them through a pipeline (whose sources this sets) and ends. Once a
+ * process. Returns as pipeline_run does; the result is filled whenever packets were read.
+ */
+int pipeline_read(const struct pipeline_options *options, const char *const *paths, unsigned paths_count,
+                  struct pipeline_result *result, struct error *error);
+
+/* Asks whatever pipeline runs to stop: no more is read, what was read is finished. Async-signal-safe. */
 void pipeline_stop(void);
 
 #endif

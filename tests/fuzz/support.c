@@ -10,7 +10,8 @@
 
 #include <sanitizer/asan_interface.h>
 
-#include "../../app/worker/eal.h"
+#include <bearertap/eal.h>
+
 
 void fuzz_fail(const char *condition, const char *file, int line)
 {

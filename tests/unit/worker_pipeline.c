@@ -69,14 +69,12 @@ static void run_pipeline(unsigned workers, struct outcome_of_run *outcome)
     key_list_create(&keys);
     key_list_add_value(keys, "d4b4cccda9228624656bff33d8110955779632aa", NULL);
     struct pipeline_options options = {
-        .paths = paths,
-        .paths_count = 1,
         .keys = keys,
         .workers = workers,
         .format = alert_format_find("ecs"),
         .output_fd = open("/dev/null", O_WRONLY),
     };
-    outcome->status = pipeline_run(&options, &outcome->result, &outcome->error);
+    outcome->status = pipeline_read(&options, paths, 1, &outcome->result, &outcome->error);
     outcome->still_running = atomic_load(&running);
     key_list_destroy(keys);
 }

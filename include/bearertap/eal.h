@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BEARERTAP_APP_WORKER_EAL_H
-#define BEARERTAP_APP_WORKER_EAL_H
+#ifndef BEARERTAP_EAL_H
+#define BEARERTAP_EAL_H
 
 #include <stddef.h>
 

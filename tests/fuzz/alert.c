@@ -112,6 +112,12 @@ static bool stands_elsewhere(const uint8_t *token, size_t length, const struct r
     return false;
 }
 
+/* One byte over and over is no secret, and stands wherever two runs of it come together. */
+static bool is_secret(const uint8_t *token, size_t length)
+{
+    return length >= SECRET_MIN && memcmp(token, token + 1, length - 1) != 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t tokens[RECORDS_MAX][INPUT_MAX * 2];
@@ -147,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(lines_check_json(output, length));
     lines_check_no_token(output, length);
     for (unsigned i = 0; i < count; i++)
-        REQUIRE(lengths[i] < SECRET_MIN || memmem(output, length, tokens[i], lengths[i]) == NULL ||
+        REQUIRE(!is_secret(tokens[i], lengths[i]) || memmem(output, length, tokens[i], lengths[i]) == NULL ||
                 stands_elsewhere(tokens[i], lengths[i], records, count, i));
     free(output);
     alerts_destroy(alerts);

@@ -41,10 +41,10 @@ const struct traffic_mix *traffic_mix_find(const char *name);
 struct traffic_options {
     const struct traffic_mix *mix;
     uint64_t seed;
-    uint32_t flows;            /* connections alive at any time, 1 to TRAFFIC_FLOWS_MAX; when one ends the next begins */
-    uint32_t keys;             /* revoked keys that its sightings are spread over, 1 to TRAFFIC_KEYS_MAX */
-    uint32_t payload_bytes;    /* of a full segment: 1448 (Ethernet, with timestamps), 8948 jumbo, up to
-                                  TRAFFIC_PAYLOAD_MAX for offloaded ones */
+    uint32_t flows;         /* connections alive at any time, 1 to TRAFFIC_FLOWS_MAX; when one ends the next begins */
+    uint32_t keys;          /* revoked keys that its sightings are spread over, 1 to TRAFFIC_KEYS_MAX */
+    uint32_t payload_bytes; /* of a full segment: 1448 (Ethernet, with timestamps), 8948 jumbo, up to
+                               TRAFFIC_PAYLOAD_MAX for offloaded ones */
     /*
      * At first every connection stands at a random point of its life, as when a tap is plugged in, but never within a
      * request's head (its next packet begins one, or comes behind one); false: each begins with its SYN.
@@ -56,39 +56,39 @@ struct traffic_options {
 struct traffic_packet {
     const uint8_t *bytes; /* an Ethernet frame, without its check sequence; valid until the next call */
     uint32_t length;
-    uint64_t time_ns;       /* since 1970, in order, never twice the same */
-    uint32_t connection;    /* a number of its own for each connection, from 0 in order of their beginning */
+    uint64_t time_ns;    /* since 1970, in order, never twice the same */
+    uint32_t connection; /* a number of its own for each connection, from 0 in order of their beginning */
     bool from_client;
-    bool is_connection;     /* false: a lone packet (a flood's SYN, an ARP ...), whose connection is UINT32_MAX */
-    uint16_t ip_offset;     /* of the IP header */
-    uint16_t tcp_offset;    /* of the TCP header; 0: none */
+    bool is_connection;      /* false: a lone packet (a flood's SYN, an ARP ...), whose connection is UINT32_MAX */
+    uint16_t ip_offset;      /* of the IP header */
+    uint16_t tcp_offset;     /* of the TCP header; 0: none */
     uint32_t payload_length; /* of TCP */
 };
 
 enum { TRAFFIC_KEY_ID_MAX = 64 };
 
 struct traffic_sighting {
-    uint64_t packet;     /* number of the packet that brought the last byte of its JOSE header, from 0 */
-    uint64_t time_ns;    /* its time */
+    uint64_t packet;  /* number of the packet that brought the last byte of its JOSE header, from 0 */
+    uint64_t time_ns; /* its time */
     uint32_t connection;
     bool ipv6;
     uint8_t client_address[16], server_address[16]; /* IPv4: the first four bytes */
     uint16_t client_port, server_port;
-    uint32_t key;                  /* which of the revoked keys: traffic_key_id */
-    const char *placement;         /* as alerts name it: "authorization" */
-    bool truncated;                /* its end is among what chaos lost */
-    char token_sha256[65];         /* hex, of the whole token; empty where not asked for, or truncated */
+    uint32_t key;          /* which of the revoked keys: traffic_key_id */
+    const char *placement; /* as alerts name it: "authorization" */
+    bool truncated;        /* its end is among what chaos lost */
+    char token_sha256[65]; /* hex, of the whole token; empty where not asked for, or truncated */
 };
 
 typedef void traffic_sighting_function(void *context, const struct traffic_sighting *sighting);
 
 struct traffic_totals {
-    uint64_t packets, bytes;     /* frames without check sequence */
-    uint64_t payload_bytes;      /* of TCP, retransmissions included */
-    uint64_t connections;        /* begun, or under way at first */
+    uint64_t packets, bytes;      /* frames without check sequence */
+    uint64_t payload_bytes;       /* of TCP, retransmissions included */
+    uint64_t connections;         /* begun, or under way at first */
     uint64_t requests, responses; /* begun */
-    uint64_t tokens;             /* requests' tokens whose JOSE header was sent whole, revoked or not */
-    uint64_t sightings;          /* that must be found */
+    uint64_t tokens;              /* requests' tokens whose JOSE header was sent whole, revoked or not */
+    uint64_t sightings;           /* that must be found */
     uint64_t lost_segments, duplicated_segments, reordered_segments; /* by chaos */
 };
 

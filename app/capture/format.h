@@ -94,9 +94,6 @@ static inline bool pcapng_is_at_start(const struct pcapng *pcapng)
 enum link_type link_type_of(uint32_t link_number);
 const char *link_type_name(uint32_t link_number);
 
-/* The port of this name and link type, entered where it is new. `name` need not end in NUL and may hold anything.
- * CAPTURE_PORTS_MAX where the table is full. */
-uint16_t port_enter(enum link_type link_type, const uint8_t *name, size_t length);
 
 /* What else a file may be, told from its first bytes; NULL where there is no telling. The command that makes a capture
  * of it is `unpack`, the file's name, `unpack_after`; `unpack` is NULL where there is none. */

@@ -41,7 +41,7 @@ static void read_file_header(struct pcap *pcap, const uint8_t *bytes, size_t len
     pcap->fraction_ns = magic == PCAP_MAGIC_NANOSECONDS ? 1 : 1000;
     pcap->interface.link_number = read_32(bytes + 20, swapped) & LINK_NUMBER_MASK;
     pcap->interface.link_type = link_type_of(pcap->interface.link_number);
-    pcap->interface.port = port_enter(pcap->interface.link_type, NULL, 0);
+    pcap->interface.port = capture_port_enter(pcap->interface.link_type, NULL, 0);
     step_skip(step, FILE_HEADER_BYTES);
 }
 

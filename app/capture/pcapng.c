@@ -156,7 +156,7 @@ static void read_interface_options(struct capture_interface *interface, const ui
         bytes += step;
         length -= step;
     }
-    interface->port = port_enter(interface->link_type, name, name_length);
+    interface->port = capture_port_enter(interface->link_type, name, name_length);
 }
 
 static void read_interface(struct pcapng *pcapng, uint32_t total, const uint8_t *bytes, size_t length,

@@ -44,7 +44,7 @@ const struct capture_port *capture_port(uint16_t number)
     return number < atomic_load_explicit(&ports_used, memory_order_acquire) ? &ports[number] : NULL;
 }
 
-uint16_t port_enter(enum link_type link_type, const uint8_t *name, size_t length)
+uint16_t capture_port_enter(enum link_type link_type, const uint8_t *name, size_t length)
 {
     struct capture_port port;
     memset(&port, 0, sizeof(port)); /* padding too: it is hashed and compared */

@@ -19,6 +19,7 @@ struct command {
 
 extern const struct command read_command;
 extern const struct command keys_command;
+extern const struct command bench_command;
 
 /* A token given by mistake where a name belongs must not be repeated in a message. What is a file's name is none. */
 bool argument_looks_like_token(const char *argument);

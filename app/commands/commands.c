@@ -23,6 +23,7 @@
 static const struct command *const commands[] = {
     &read_command,
     &keys_command,
+    &bench_command,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -96,6 +96,7 @@ static enum outcome decode_tcp(struct cursor *cursor)
         }
     }
 
+    segment->transport_offset = (uint16_t)cursor->offset;
     segment->payload_offset = cursor->offset + header_length;
     uint32_t on_wire = cursor->end - segment->payload_offset;
     uint32_t here = cursor->available > segment->payload_offset ? cursor->available - segment->payload_offset : 0;
@@ -122,6 +123,7 @@ static enum outcome decode_ipv4(struct cursor *cursor)
 
     struct endpoints *endpoints = &cursor->segment->endpoints;
     endpoints->ip_version = 4;
+    cursor->segment->network_offset = (uint16_t)cursor->offset;
     memset(endpoints->source, 0, sizeof(endpoints->source));
     memset(endpoints->destination, 0, sizeof(endpoints->destination));
     memcpy(endpoints->source, header + 12, 4);
@@ -175,6 +177,7 @@ static enum outcome decode_ipv6(struct cursor *cursor)
 
     struct endpoints *endpoints = &cursor->segment->endpoints;
     endpoints->ip_version = 6;
+    cursor->segment->network_offset = (uint16_t)cursor->offset;
     memcpy(endpoints->source, header + 8, 16);
     memcpy(endpoints->destination, header + 24, 16);
     cursor->offset += 40;

@@ -45,6 +45,10 @@ struct capture_port {
 /* NULL where no port has that number. */
 const struct capture_port *capture_port(uint16_t number);
 
+/* The number of the port of that link type and name (`length` bytes, no NUL needed), which is new or was there before;
+ * CAPTURE_PORTS_MAX when the table is full. By the thread that reads. */
+uint16_t capture_port_enter(enum link_type link_type, const uint8_t *name, size_t length);
+
 /* mbuf fields of ours: when the packet was seen, and how long it was on the wire (>= pkt_len when captured short). */
 extern int capture_time_offset; /* dynfield uint64_t, nanoseconds since 1970 */
 extern int capture_wire_offset; /* dynfield uint32_t, bytes */

@@ -44,6 +44,7 @@ struct endpoints {
 struct segment {
     struct endpoints endpoints;
     uint32_t sequence, acknowledgement;
+    uint16_t network_offset, transport_offset; /* of the IP and the TCP header */
     uint32_t payload_offset;
     uint32_t payload_length; /* bytes captured */
     uint32_t payload_cut;    /* bytes that were on the wire but not captured (snap length) */

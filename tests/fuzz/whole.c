@@ -55,7 +55,7 @@ static struct worker *worker_create(struct run *run, unsigned number)
     worker->waiting_max = CHUNKS / 4;
     worker->hash_key = (struct siphash_key){1, 2};
     if (run->workers_count == 1 || number == run->workers_count)
-        worker->files = run->files;
+        worker->source = capture_files_source(run->files);
     if (number == run->workers_count)
         return worker;
     struct flow_table_options flows = {.flows_max = 64,

@@ -166,8 +166,8 @@ static int set_up(void **state)
         capture_register_fields(&error) != 0)
         return -1;
     pool = rte_pktmbuf_pool_create("packets", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    raw_port = port_enter(LINK_RAW, (const uint8_t *)"raw", 3);
-    ethernet_port = port_enter(LINK_ETHERNET, (const uint8_t *)"eth", 3);
+    raw_port = capture_port_enter(LINK_RAW, (const uint8_t *)"raw", 3);
+    ethernet_port = capture_port_enter(LINK_ETHERNET, (const uint8_t *)"eth", 3);
     return pool == NULL ? -1 : 0;
 }
 

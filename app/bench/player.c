@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "player.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_pause.h>
+
+/* A driver's ring of 1,024 descriptors, and what a thread's cache holds. */
+#define MBUFS 2048u
+#define CACHE 256u
+
+/* A time of packets to begin with: 2023-11-14T22:13:20Z. */
+#define EPOCH_NS 1700000000000000000ull
+
+/* What players of one lap share. */
+struct stage {
+    struct lap *lap;
+    unsigned players;
+    atomic_uint arrived, turn;
+    _Atomic uint64_t began, ended; /* of the lap at hand: the first to begin, the last to end */
+    uint32_t laps, laps_left;
+    uint32_t variation;
+    uint64_t time_ns; /* of packets, at the lap's beginning; it never goes back */
+    uint64_t ticks;
+};
+
+/* What is told of a packet, half a line: as much as a descriptor and the entry beside it. */
+struct handout {
+    uint8_t *bytes;
+    uint64_t time_ns; /* since the lap's beginning */
+    uint32_t length, wire;
+    uint16_t port;
+};
+
+enum phase { PHASE_OPENINGS, PHASE_PACKETS, PHASE_OVER };
+
+struct player {
+    struct capture_source source;
+    struct stage *stage;
+    struct rte_mempool *pool;
+    unsigned share;
+    int cpu;
+    bool pinned;
+    enum phase phase;
+    struct handout *of[PHASE_OVER]; /* its share of both */
+    uint32_t counts[PHASE_OVER];
+    uint32_t next;
+    uint64_t packets;
+};
+
+size_t player_bytes(void)
+{
+    return MBUFS * 384u + (1u << 20);
+}
+
+/* Waits until all players have come here. True for one of them, which came last. */
+static bool meet(struct stage *stage)
+{
+    unsigned turn = atomic_load(&stage->turn);
+    if (atomic_fetch_add(&stage->arrived, 1) + 1 == stage->players) {
+        atomic_store(&stage->arrived, 0);
+        return true;
+    }
+    for (unsigned looks = 0; atomic_load(&stage->turn) == turn; looks++) {
+        rte_pause();
+        if (looks % 1024 == 1023)
+            sched_yield();
+    }
+    return false;
+}
+
+/* The one for whom meet was true lets the others go. */
+static void go_on(struct stage *stage)
+{
+    atomic_fetch_add(&stage->turn, 1);
+}
+
+static void pin(struct player *player)
+{
+    if (player->cpu < 0 || player->pinned)
+        return;
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET((unsigned)player->cpu, &cpus);
+    pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+    player->pinned = true;
+}
+
+/* As a driver fills it from its descriptor. */
+static inline void hand_out(const struct handout *packet, uint64_t time_ns, struct rte_mbuf *mbuf)
+{
+    mbuf->buf_addr = packet->bytes;
+    mbuf->data_off = 0;
+    mbuf->port = packet->port;
+    mbuf->data_len = (uint16_t)packet->length;
+    mbuf->pkt_len = packet->length;
+    mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    *capture_time_ns(mbuf) = time_ns + packet->time_ns;
+    *capture_wire_length(mbuf) = packet->wire;
+}
+
+static void note_beginning(struct player *player)
+{
+    struct stage *stage = player->stage;
+    if (meet(stage)) {
+        atomic_store(&stage->began, rte_rdtsc());
+        atomic_store(&stage->ended, 0);
+        go_on(stage);
+    }
+}
+
+static void note_end(struct player *player)
+{
+    struct stage *stage = player->stage;
+    uint64_t now = rte_rdtsc(), latest = atomic_load(&stage->ended);
+    while (now > latest && !atomic_compare_exchange_weak(&stage->ended, &latest, now))
+        ;
+    if (meet(stage)) {
+        stage->ticks += atomic_load(&stage->ended) - atomic_load(&stage->began);
+        go_on(stage);
+    }
+}
+
+static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max)
+{
+    struct player *player = container_of(source, struct player, source);
+    if (player->phase == PHASE_OPENINGS && player->next == player->counts[PHASE_OPENINGS]) {
+        pin(player);
+        player->phase = PHASE_PACKETS;
+        player->next = 0;
+        note_beginning(player);
+    }
+    uint32_t left = player->phase < PHASE_OVER ? player->counts[player->phase] - player->next : 0;
+    if (left == 0) {
+        if (player->phase == PHASE_PACKETS)
+            note_end(player);
+        player->phase = PHASE_OVER;
+        return 0;
+    }
+    /* A driver's burst is of 32 mostly; of one, the first and last would be alone. */
+    unsigned count = left < max ? left : max;
+    if (rte_mempool_get_bulk(player->pool, (void **)mbufs, count) != 0)
+        return -EAGAIN;
+    const struct handout *packets = player->of[player->phase] + player->next;
+    uint64_t time_ns = player->stage->time_ns;
+    for (unsigned i = 0; i < count; i++)
+        hand_out(&packets[i], time_ns, mbufs[i]);
+    player->next += count;
+    if (player->phase == PHASE_PACKETS)
+        player->packets += count;
+    return (int)count;
+}
+
+static bool again(struct capture_source *source)
+{
+    struct player *player = container_of(source, struct player, source);
+    struct stage *stage = player->stage;
+    if (meet(stage)) {
+        stage->laps++;
+        stage->laps_left--;
+        stage->time_ns += stage->lap->span_ns;
+        if (stage->laps_left > 0)
+            lap_vary(stage->lap, ++stage->variation);
+        go_on(stage);
+    }
+    player->phase = PHASE_OPENINGS;
+    player->next = 0;
+    return stage->laps_left > 0;
+}
+
+static struct handout handout_of(const struct lap *lap, const struct lap_packet *packet)
+{
+    return (struct handout){.bytes = lap->bytes + packet->at,
+                            .time_ns = packet->time_ns,
+                            .length = packet->length,
+                            .wire = packet->wire,
+                            .port = packet->port};
+}
+
+static int make_share(struct player *player, const struct lap *lap, struct error *error)
+{
+    const struct lap_packet *all[] = {[PHASE_OPENINGS] = lap->openings, [PHASE_PACKETS] = lap->packets};
+    const uint32_t counts[] = {[PHASE_OPENINGS] = lap->openings_count, [PHASE_PACKETS] = lap->count};
+    for (unsigned phase = 0; phase < PHASE_OVER; phase++) {
+        player->of[phase] = calloc(counts[phase] + 1ull, sizeof(*player->of[phase]));
+        if (player->of[phase] == NULL)
+            return error_set(error, ENOMEM, "out of memory for packets to play");
+        for (uint32_t i = 0; i < counts[phase]; i++)
+            if (player->stage->players == 1 || all[phase][i].share == player->share)
+                player->of[phase][player->counts[phase]++] = handout_of(lap, &all[phase][i]);
+    }
+    return 0;
+}
+
+int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
+{
+    static unsigned created;
+    struct stage *stage = calloc(1, sizeof(*stage));
+    if (stage == NULL)
+        return error_set(error, ENOMEM, "out of memory for players");
+    *stage = (struct stage){.lap = lap, .players = shares, .time_ns = EPOCH_NS, .variation = lap->variation};
+    for (unsigned i = 0; i < shares; i++) {
+        struct player *player = calloc(1, sizeof(*player));
+        char name[RTE_MEMPOOL_NAMESIZE];
+        if (player == NULL)
+            return error_set(error, ENOMEM, "out of memory for players");
+        *player =
+            (struct player){.source = {.receive = receive, .again = again}, .stage = stage, .share = i, .cpu = cpus[i]};
+        snprintf(name, sizeof(name), "player_%u", created++);
+        player->pool = rte_pktmbuf_pool_create(name, MBUFS, CACHE, 0, 0, SOCKET_ID_ANY);
+        if (player->pool == NULL)
+            return error_set(error, rte_errno, "no EAL memory for a player's mbufs: %s", rte_strerror(rte_errno));
+        int result = make_share(player, lap, error);
+        if (result != 0)
+            return result;
+        players[i] = player;
+    }
+    return 0;
+}
+
+struct capture_source *player_source(struct player *player)
+{
+    return &player->source;
+}
+
+void players_begin(struct player *const *players, uint32_t laps)
+{
+    struct stage *stage = players[0]->stage;
+    stage->laps_left = laps;
+    stage->laps = 0;
+    stage->ticks = 0;
+    stage->variation = stage->lap->variation + 1;
+    lap_vary(stage->lap, stage->variation);
+    for (unsigned i = 0; i < stage->players; i++) {
+        players[i]->phase = PHASE_OPENINGS;
+        players[i]->next = 0;
+        players[i]->packets = 0;
+    }
+}
+
+struct played players_end(struct player *const *players)
+{
+    const struct stage *stage = players[0]->stage;
+    struct played played = {.ticks = stage->ticks, .laps = stage->laps};
+    for (unsigned i = 0; i < stage->players; i++)
+        played.packets += players[i]->packets;
+    return played;
+}

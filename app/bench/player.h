@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_APP_BENCH_PLAYER_H
+#define BEARERTAP_APP_BENCH_PLAYER_H
+
+#include <bearertap/capture.h>
+
+#include "lap.h"
+
+/*
+ * Plays a lap as a driver would hand its packets out: an mbuf from a pool for each, pointed at the packet's bytes, so
+ * that freeing it is what it is with a driver. It keeps the time: from the first burst of a lap to when the worker asks
+ * for more after the last. What is done between two laps, and the openings played before each, is not counted.
+ *
+ * The players of several workers play their shares of a lap at once: they begin together, and the lap takes as long as
+ * the last of them.
+ */
+struct player;
+
+/* EAL memory of one. */
+size_t player_bytes(void);
+
+/* `shares` players of one lap, player[i] for share i, to be taken from by a thread each, which it pins to cpus[i] (-1:
+ * it floats). 0, or a negative errno with `error` filled. */
+int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error);
+
+struct capture_source *player_source(struct player *player);
+
+/* So many laps are to be played, from now on; by a thread that none of them runs in. */
+void players_begin(struct player *const *players, uint32_t laps);
+
+/* What they did since then. */
+struct played {
+    uint64_t packets, ticks; /* of the time stamp counter */
+    uint32_t laps;
+};
+struct played players_end(struct player *const *players);
+
+#endif

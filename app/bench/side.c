@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "side.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+enum { THREADS_MAX = 8 };
+
+struct side {
+    struct side_options options;
+    const int *cpus;
+    struct player *players[THREADS_MAX];
+    struct pipeline *pipeline;
+    int output_fd;
+    struct floor_scan *scans[THREADS_MAX];
+    struct floor_payload *payloads[THREADS_MAX]; /* each thread's share */
+    uint32_t payload_counts[THREADS_MAX];
+    atomic_uint arrived;
+    uint32_t laps;
+    _Atomic uint64_t ticks; /* the longest of all threads */
+    uint64_t laps_played;
+};
+
+size_t side_bytes(const struct side_options *options)
+{
+    size_t bytes = options->threads * player_bytes();
+    if (options->kind == SIDE_INSPECT) {
+        const struct pipeline_options pipeline = {
+            .workers = options->threads, .keys = options->keys, .flows_max = options->flows_max};
+        bytes += pipeline_bytes(&pipeline);
+    }
+    return bytes;
+}
+
+static int create_pipeline(struct side *side, struct error *error)
+{
+    struct capture_source *sources[THREADS_MAX];
+    for (unsigned i = 0; i < side->options.threads; i++)
+        sources[i] = player_source(side->players[i]);
+    side->output_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const struct pipeline_options options = {
+        .sources = sources,
+        .sources_count = side->options.threads,
+        .workers = side->options.threads,
+        .keys = side->options.keys,
+        .flows_max = side->options.flows_max,
+        .format = alert_format_find("ecs"),
+        .output_fd = side->output_fd,
+    };
+    return pipeline_create(&options, &side->pipeline, error);
+}
+
+/* Of one thread: all; of several: whose connection's stream it is, by its number. */
+static int create_scans(struct side *side, struct error *error)
+{
+    const struct lap *lap = side->options.lap;
+    unsigned threads = side->options.threads;
+    for (unsigned i = 0; i < threads; i++) {
+        side->payloads[i] = calloc(lap->payloads_count + 1ull, sizeof(*side->payloads[i]));
+        if (side->payloads[i] == NULL)
+            return error_set(error, ENOMEM, "out of memory for the scan floor");
+        for (uint32_t j = 0; j < lap->payloads_count; j++)
+            if (lap->payloads[j].stream % threads == i)
+                side->payloads[i][side->payload_counts[i]++] = lap->payloads[j];
+        int result = floor_scan_create(side->options.databases, lap->streams, &side->scans[i], error);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+int side_create(const struct side_options *options, const int *cpus, struct side **result, struct error *error)
+{
+    struct side *side = calloc(1, sizeof(*side));
+    if (side == NULL)
+        return error_set(error, ENOMEM, "out of memory");
+    side->options = *options;
+    side->cpus = cpus;
+    side->output_fd = -1;
+    int status = 0;
+    if (options->kind == SIDE_SCAN)
+        status = create_scans(side, error);
+    else
+        status = players_create(options->lap, options->threads, cpus, side->players, error);
+    if (status == 0 && options->kind == SIDE_INSPECT)
+        status = create_pipeline(side, error);
+    if (status != 0) {
+        side_close(side);
+        return status;
+    }
+    *result = side;
+    return 0;
+}
+
+void side_close(struct side *side)
+{
+    if (side == NULL)
+        return;
+    pipeline_close(side->pipeline);
+    for (unsigned i = 0; i < side->options.threads; i++) {
+        floor_scan_destroy(side->scans[i]);
+        free(side->payloads[i]);
+    }
+    if (side->output_fd >= 0)
+        close(side->output_fd);
+    free(side);
+}
+
+/* The floors. */
+
+static void pin_to(int cpu)
+{
+    cpu_set_t cpus;
+    if (cpu < 0)
+        return;
+    CPU_ZERO(&cpus);
+    CPU_SET((unsigned)cpu, &cpus);
+    pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+}
+
+static void wait_for_all(struct side *side)
+{
+    atomic_fetch_add(&side->arrived, 1);
+    while (atomic_load(&side->arrived) < side->options.threads)
+        sched_yield();
+}
+
+static int run_scan(void *argument)
+{
+    struct side *side = argument;
+    unsigned thread = (unsigned)rte_lcore_index((int)rte_lcore_id()) - 1;
+    pin_to(side->cpus[thread]);
+    wait_for_all(side);
+    uint64_t ticks = 0, events = 0;
+    for (uint32_t lap = 0; lap < side->laps; lap++) {
+        floor_scan_begin(side->scans[thread]);
+        uint64_t began = rte_rdtsc();
+        events += floor_scan_run(side->scans[thread], side->payloads[thread], side->payload_counts[thread]);
+        ticks += rte_rdtsc() - began;
+    }
+    uint64_t most = atomic_load(&side->ticks);
+    while (ticks > most && !atomic_compare_exchange_weak(&side->ticks, &most, ticks))
+        ;
+    return events > 0 ? 0 : 1;
+}
+
+static int run_receive(void *argument)
+{
+    struct side *side = argument;
+    struct capture_source *source = player_source(side->players[(unsigned)rte_lcore_index((int)rte_lcore_id()) - 1]);
+    uint64_t sum = 0;
+    do
+        sum += floor_receive(source);
+    while (source->again(source));
+    return sum > 0 ? 0 : 1;
+}
+
+static int run_floor(struct side *side, lcore_function_t *function, struct error *error)
+{
+    unsigned lcore = rte_get_next_lcore(-1U, 1, 0);
+    for (unsigned i = 0; i < side->options.threads; i++, lcore = rte_get_next_lcore(lcore, 1, 0))
+        if (lcore >= RTE_MAX_LCORE || rte_eal_remote_launch(function, side, lcore) != 0)
+            return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, side->options.threads);
+    rte_eal_mp_wait_lcore();
+    return 0;
+}
+
+/* The real workers. */
+
+static atomic_bool neighbor_stops;
+
+/* What SHA-256 and JSON do to a CPU, roughly: arithmetic, and little memory. */
+static void *be_busy(void *argument)
+{
+    pin_to(*(const int *)argument);
+    static uint64_t table[512];
+    uint64_t x = 1;
+    while (!atomic_load_explicit(&neighbor_stops, memory_order_relaxed))
+        for (unsigned i = 0; i < 512; i++) {
+            x = (x ^ table[i]) * 0x9e3779b97f4a7c15u;
+            table[i] = x ^ (x >> 29);
+        }
+    return NULL;
+}
+
+static int run_pipeline(struct side *side, struct error *error)
+{
+    pthread_t neighbor;
+    bool busy = false;
+    if (side->options.busy_neighbor) {
+        atomic_store(&neighbor_stops, false);
+        busy = pthread_create(&neighbor, NULL, be_busy, (void *)(uintptr_t)&side->cpus[side->options.threads]) == 0;
+    }
+    int status = pipeline_run(side->pipeline, error);
+    if (busy) {
+        atomic_store(&neighbor_stops, true);
+        pthread_join(neighbor, NULL);
+    }
+    return status;
+}
+
+uint64_t side_expected(const struct side *side)
+{
+    bool some = side->options.kind == SIDE_INSPECT && !side->options.find_nothing;
+    return some ? side->options.lap->expected * side->laps_played : 0;
+}
+
+uint64_t side_sightings(const struct side *side)
+{
+    struct pipeline_result result;
+    if (side->options.kind != SIDE_INSPECT)
+        return 0;
+    pipeline_collect(side->pipeline, &result);
+    return result.alerts.sightings;
+}
+
+static int check(const struct side *side, struct error *error)
+{
+    struct pipeline_result result;
+    if (side->options.kind != SIDE_INSPECT)
+        return 0;
+    pipeline_collect(side->pipeline, &result);
+    if (!result.law_holds)
+        return error_set(error, EBADMSG, "the counters do not add up: some packet or byte was lost without a name");
+    if (result.alerts.sightings != side_expected(side))
+        return error_set(error, EBADMSG, "%" PRIu64 " sightings, %" PRIu64 " are in the traffic",
+                         result.alerts.sightings, side_expected(side));
+    return 0;
+}
+
+int side_turn(struct side *side, uint32_t laps, struct played *played, struct error *error)
+{
+    int status = 0;
+    if (side->options.kind == SIDE_SCAN) {
+        side->laps = laps;
+        atomic_store(&side->arrived, 0);
+        atomic_store(&side->ticks, 0);
+        status = run_floor(side, run_scan, error);
+        *played = (struct played){
+            .packets = (uint64_t)side->options.lap->count * laps, .ticks = atomic_load(&side->ticks), .laps = laps};
+    } else {
+        players_begin(side->players, laps);
+        status = side->options.kind == SIDE_RECEIVE ? run_floor(side, run_receive, error) : run_pipeline(side, error);
+        *played = players_end(side->players);
+    }
+    side->laps_played += laps;
+    return status != 0 ? status : check(side, error);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_APP_BENCH_SIDE_H
+#define BEARERTAP_APP_BENCH_SIDE_H
+
+#include <bearertap/keys.h>
+#include <bearertap/worker.h>
+
+#include "player.h"
+
+/*
+ * One side of a comparison: something that goes through a lap's packets and takes time for it. Sides of one process
+ * take turns, so that what happens to the machine happens to all of them.
+ */
+enum side_kind {
+    SIDE_RECEIVE, /* the receive floor */
+    SIDE_SCAN,    /* the scan floor */
+    SIDE_INSPECT  /* the real workers */
+};
+
+struct side_options {
+    enum side_kind kind;
+    struct lap *lap; /* sealed for as many shares as there are threads, or for one thread */
+    unsigned threads;
+    const struct floor_databases *databases; /* SIDE_SCAN's */
+    /* SIDE_INSPECT's: */
+    const struct key_list *keys;
+    uint32_t flows_max;
+    bool find_nothing;  /* no key of the list is expected to be found */
+    bool busy_neighbor; /* a thread keeps the alert side's CPU as busy as alerts would */
+};
+
+struct side;
+
+/* EAL memory of one. */
+size_t side_bytes(const struct side_options *options);
+
+/* By the main thread, EAL up, `cpus` the CPUs that threads are pinned to. 0, or a negative errno with `error` filled.
+ */
+int side_create(const struct side_options *options, const int *cpus, struct side **side, struct error *error);
+void side_close(struct side *side);
+
+/* Goes through the lap so many times. 0, or a negative errno with `error` filled: the laws did not hold, a sighting was
+ * missed or made up (-EBADMSG), or what a pipeline fails for. */
+int side_turn(struct side *side, uint32_t laps, struct played *played, struct error *error);
+
+/* Sightings so far, and as many as there should have been. */
+uint64_t side_sightings(const struct side *side);
+uint64_t side_expected(const struct side *side);
+
+#endif

@@ -58,16 +58,19 @@ static int run(int argc, char **argv)
     printf("chosen: client %s server %s\n", floor_databases_chosen(databases, false),
            floor_databases_chosen(databases, true));
     struct comparison comparison = {.sides_count = 3};
-    for (unsigned i = 0; i < 3; i++) {
+    unsigned first = argc > 5 ? 2 : 0;
+    if (first == 2)
+        comparison.sides_count = 1;
+    for (unsigned i = first; i < 3; i++) {
         options[i].lap = lap;
         options[i].databases = databases;
-        if (side_create(&options[i], cpus, &comparison.sides[i], &error) != 0)
+        if (side_create(&options[i], cpus, &comparison.sides[i - first], &error) != 0)
             return fail(&error);
     }
-    if (compare(&comparison, rounds, 0.3, &error) != 0)
+    if (compare(&comparison, rounds, argc > 6 ? atof(argv[6]) : 0.3, &error) != 0)
         return fail(&error);
     double ns[3];
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < comparison.sides_count; i++) {
         ns[i] = comparison_ns(&comparison, i);
         printf("side %u: %.1f ns a packet, spread %.1f %%\n", i, ns[i], 100 * comparison_spread(&comparison, i));
     }

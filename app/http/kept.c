@@ -14,7 +14,8 @@
 
 #include <rte_malloc.h>
 
-#define SHED_FIRST HTTP_KEPT_CHUNK
+/* A request's head with a token in it is seldom shorter. */
+#define SHED_FIRST 2048
 
 /* So much is kept and scanned at once: half a window, so that the head of the request at hand is still in the other. */
 #define PIECE_BYTES (HTTP_KEPT_MAX / 2)
@@ -75,9 +76,10 @@ static uint32_t keeper_of(const struct http *http, const struct flow_extra *extr
     return (uint32_t)(extra - flow_extra_at(http->options.flows, 0)) + 1;
 }
 
-static void chunk_free(struct http *http, uint32_t link)
+/* `used`: bytes from its beginning on that may hold a token. */
+static void chunk_free(struct http *http, uint32_t link, uint32_t used)
 {
-    memset(&http->chunks[link - 1], 0, sizeof(struct kept_chunk)); /* there may be a token in it */
+    memset(&http->chunks[link - 1], 0, used);
     http->next_free[link - 1] = http->free_chunk;
     http->free_chunk = link;
 }
@@ -86,12 +88,14 @@ static void chunk_free(struct http *http, uint32_t link)
 static void drop_front(struct http *http, struct flow_extra *extra, uint32_t count)
 {
     http->cursor.valid = false;
+    uint32_t end = extra->kept_head + extra->kept_length;
     extra->kept_length -= count;
     extra->kept_base += count;
     extra->kept_head += count;
     uint32_t gone = extra->kept_length == 0 ? FLOW_KEPT_CHUNKS : extra->kept_head / HTTP_KEPT_CHUNK;
     for (uint32_t i = 0; i < gone && extra->kept_chunks[i] != 0; i++)
-        chunk_free(http, extra->kept_chunks[i]);
+        chunk_free(http, extra->kept_chunks[i],
+                   end - i * HTTP_KEPT_CHUNK < HTTP_KEPT_CHUNK ? end - i * HTTP_KEPT_CHUNK : HTTP_KEPT_CHUNK);
     if (gone > 0) {
         memmove(extra->kept_chunks, extra->kept_chunks + gone, (FLOW_KEPT_CHUNKS - gone) * sizeof(uint32_t));
         memset(extra->kept_chunks + FLOW_KEPT_CHUNKS - gone, 0, gone * sizeof(uint32_t));

@@ -30,7 +30,7 @@ static struct http_view trim(const uint8_t *from, const uint8_t *to)
 
 bool http_view_is(struct http_view name, const char *word)
 {
-    return name.length == strlen(word) && strncasecmp((const char *)name.bytes, word, name.length) == 0;
+    return name.bytes != NULL && name.length == strlen(word) && strncasecmp((const char *)name.bytes, word, name.length) == 0;
 }
 
 bool http_view_contains(struct http_view text, const char *word)
@@ -81,6 +81,14 @@ static bool read_request_line(struct walk *walk, struct request *request)
         return true;
     struct http_view version = trim(at, end);
     return request->target.length > 0 && version.length == 8 && memcmp(version.bytes, "HTTP/1.", 7) == 0;
+}
+
+/* The names that say something, by their lengths: most lines are told by that alone. */
+static bool length_is_telling(uint32_t length)
+{
+    const uint32_t lengths = 1u << 4 /* host */ | 1u << 10 /* user-agent */ | 1u << 12 /* content-type */ |
+                             1u << 14 /* content-length */ | 1u << 17 /* transfer-encoding */;
+    return length < 32 && (lengths >> length & 1) != 0;
 }
 
 static void note_header(struct request *request, struct http_view name, struct http_view value)
@@ -137,6 +145,9 @@ static void read_headers(struct walk *walk, struct request *request)
             continue;
         }
         struct http_view name = line_name(line, end);
+        of_framing = false;
+        if (name.bytes != NULL && !length_is_telling(name.length))
+            continue;
         of_framing = http_view_is(name, "transfer-encoding") || http_view_is(name, "content-length");
         /* White space before the colon makes it another name to some (RFC 9112 section 5.1), so it says nothing sure.
          */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "captures.h"
+#include "span.h"
 
 #include <string.h>
 
@@ -240,6 +241,7 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
                 to = capture->limit;
             continue;
         }
+        at += span_of_base64url(at, end);
         if (capture->state == CAPTURE_HEADER)
             while (at < end && (ends_token[*at] & ends) == 0 && *at != '.' && !capture_is_escape(capture, *at))
                 seen |= ends_token[*at++];
@@ -446,9 +448,11 @@ int scan_byte_at(const struct scan *scan, uint64_t position)
     const struct stream_run *run = scan->run;
     if (position >= run->position)
         return run->bytes[position - run->position];
-    const struct flow_extra *extra = flow_extra_find(scan->options.flows, &run->flow->directions[run->direction]);
+    const struct flow_direction *of = &run->flow->directions[run->direction];
     uint64_t back = run->position - position;
-    return extra != NULL && back <= extra->tail_length ? extra->tail[extra->tail_length - back] : -1;
+    if (back == PREFIX_MAX)
+        return (of->flags & DIRECTION_AFTER_QUOTE) != 0 ? '"' : -1;
+    return back < PREFIX_MAX ? of->last[PREFIX_MAX - 1 - back] : -1;
 }
 
 /* The bytes of a prefix that lie before the piece at hand. False when they can't be had. */

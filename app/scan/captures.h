@@ -100,7 +100,7 @@ unsigned capture_escape_add(struct capture *capture, uint8_t byte);
 /* Where the request says that a token stands; sets placement and limit. Once a capture. */
 void place_token(struct scan *scan, struct capture *capture);
 
-/* A byte before the piece's end that is still at hand, in the run or in the tail of those before; -1 where not. */
+/* A byte before the piece's end that is still at hand, in the run or among the last of those before; -1 where not. */
 int scan_byte_at(const struct scan *scan, uint64_t position);
 
 /* Chunks that a capture holds: all but the last are full. */

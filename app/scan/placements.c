@@ -83,17 +83,3 @@ void placements_prepare(void)
         if (byte == 0 || strchr(of_tokens, (int)byte) == NULL)
             ends_token[byte] |= NOT_OF_A_TOKEN;
 }
-
-bool may_begin_prefix(const uint8_t *last, unsigned length)
-{
-    static const char *const prefixes[] = {"ey", "ew", "IH", "Cn", "CX", "DX", "\""};
-    for (unsigned i = 0; i < RTE_DIM(prefixes); i++)
-        for (unsigned n = 1; prefixes[i][n - 1] != '\0' && n <= length; n++) {
-            unsigned same = 0;
-            while (same < n && last[length - n + same] == (uint8_t)prefixes[i][same])
-                same++;
-            if (same == n)
-                return true;
-        }
-    return false;
-}

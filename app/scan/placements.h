@@ -43,7 +43,7 @@ extern const unsigned token_schemes_count;
 
 #define SCHEME_MAX 8
 
-/* The patterns' first bytes: a run that ends like this may end in the middle of a prefix. */
-bool may_begin_prefix(const uint8_t *last, unsigned length);
+/* Bytes of the longest prefix: all of them but one may be the last of a run. */
+#define PREFIX_MAX 3
 
 #endif

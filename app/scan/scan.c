@@ -167,6 +167,8 @@ static bool prefix_is_covered(struct scan *scan, uint64_t position)
         return true;
     for (unsigned i = 0; i < scan->captures_count; i++) {
         const struct capture *capture = &scan->captures[i];
+        if (capture->state == CAPTURE_BEFORE_TOKEN && capture->at == position && !capture->line_ended)
+            return true; /* its next byte is the token's first */
         if (capture->state < CAPTURE_HEADER)
             continue;
         if (capture->token.position == position)
@@ -180,12 +182,17 @@ static bool prefix_is_covered(struct scan *scan, uint64_t position)
 
 static void act_on_event(struct scan *scan, const struct pattern_row *row, uint64_t end)
 {
-    captures_feed(scan, end);
     if (row->syntax == SYNTAX_BARE) {
-        if (!prefix_is_covered(scan, end - row->prefix_length))
+        /* Fed up to the prefix only: most belong to a token that was announced, whose header then lies in one piece
+         * where it is. No capture would be over within it, since all of it may stand in a token. */
+        captures_feed(scan, end - row->prefix_length);
+        if (!prefix_is_covered(scan, end - row->prefix_length)) {
+            captures_feed(scan, end);
             capture_begin(scan, row, end);
+        }
         return;
     }
+    captures_feed(scan, end);
     if (end == scan->announced_end)
         return; /* an earlier row, for more specific words, ended here */
     scan->announced_end = end;
@@ -254,8 +261,6 @@ static void load_captures(struct scan *scan, struct flow_extra *extra)
 /* Puts what runs on away until the next run; for want of room another ends, which has waited longest. */
 static void store_captures(struct scan *scan, struct flow *flow, unsigned direction)
 {
-    if (scan->captures_count == 0)
-        return;
     struct flow_extra *extra = flow_extra_get(scan->options.flows, flow, direction);
     unsigned stored = 0;
     for (; extra != NULL && stored < scan->captures_count; stored++) {
@@ -279,29 +284,23 @@ static void store_captures(struct scan *scan, struct flow *flow, unsigned direct
     captures_cut(scan, 0);
 }
 
-/* Keeps the last bytes where a prefix may lie across the end, and where a token's second part begins. */
-static void store_tail(struct scan *scan, const struct stream_run *run, struct flow_extra *extra, uint64_t end)
+/* Keeps the last bytes, since a prefix may lie across the end, and whether a quote stands before them. */
+static void keep_last(struct flow_direction *of, const uint8_t *bytes, uint32_t length)
 {
-    uint8_t last[FLOW_TAIL_MAX];
-    unsigned length = 0;
-    if (run->length < FLOW_TAIL_MAX && extra != NULL) {
-        length = extra->tail_length;
-        if (length > FLOW_TAIL_MAX - run->length)
-            length = FLOW_TAIL_MAX - run->length;
-        memcpy(last, extra->tail + extra->tail_length - length, length);
-    }
-    unsigned fresh = run->length < FLOW_TAIL_MAX - length ? run->length : FLOW_TAIL_MAX - length;
-    memcpy(last + length, run->bytes + run->length - fresh, fresh);
-    length += fresh;
-    bool prefix = may_begin_prefix(last, length);
-    bool payload = scan->payload_position != 0 && scan->payload_position + FLOW_TAIL_MAX > end;
-    if (extra == NULL && (prefix || payload))
+    uint8_t before = length >= 3 ? bytes[length - 3] : length == 2 ? of->last[1] : of->last[0];
+    of->last[0] = length >= 2 ? bytes[length - 2] : of->last[1];
+    of->last[1] = bytes[length - 1];
+    of->flags = (uint8_t)((of->flags & ~DIRECTION_AFTER_QUOTE) | (before == '"' ? DIRECTION_AFTER_QUOTE : 0));
+}
+
+/* Keeps where a token's second part begins, as long as an event may say that one begins there. */
+static void keep_payload_position(struct scan *scan, const struct stream_run *run, struct flow_extra *extra)
+{
+    bool is_near = scan->payload_position != 0 && scan->payload_position + PREFIX_MAX > scan->end;
+    if (extra == NULL && is_near)
         extra = flow_extra_get(scan->options.flows, run->flow, run->direction);
-    if (extra == NULL)
-        return;
-    extra->payload_position = payload ? scan->payload_position : 0;
-    extra->tail_length = prefix ? (uint8_t)length : 0;
-    memcpy(extra->tail, last, prefix ? length : 0);
+    if (extra != NULL)
+        extra->payload_position = is_near ? scan->payload_position : 0;
 }
 
 static void scan_piece(struct scan *scan, hs_stream_t *stream, const uint8_t *bytes, uint32_t length)
@@ -332,8 +331,8 @@ void scan_run(struct scan *scan, const struct stream_run *run)
     hs_stream_t *stream;
     if (run->after_gap || (of->flags & DIRECTION_SCAN_OPEN) == 0) {
         captures_cut(scan, run->time_ns);
-        if (extra != NULL)
-            extra->tail_length = 0;
+        of->last[0] = of->last[1] = 0;
+        of->flags &= (uint8_t)~DIRECTION_AFTER_QUOTE;
         scan->payload_position = 0;
         stream = open_stream(scan, run->flow, of, run->direction);
     } else {
@@ -343,8 +342,10 @@ void scan_run(struct scan *scan, const struct stream_run *run)
     for (uint32_t done = 0; done < run->length; done += PIECE_BYTES)
         scan_piece(scan, stream, run->bytes + done,
                    run->length - done < PIECE_BYTES ? run->length - done : PIECE_BYTES);
-    store_captures(scan, run->flow, run->direction);
-    store_tail(scan, run, extra, scan->end);
+    if (scan->captures_count > 0)
+        store_captures(scan, run->flow, run->direction);
+    keep_payload_position(scan, run, extra);
+    keep_last(of, run->bytes, run->length);
 }
 
 void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns)

@@ -37,18 +37,15 @@ bool sequence_is_foreign(const struct flow_direction *of, uint32_t sequence)
 void take_acknowledgement(struct stream *stream, const struct segment *segment)
 {
     struct flow_direction *acknowledged = &stream->flow->directions[1 - stream->direction];
-    uint32_t number = segment->acknowledgement;
-    acknowledged->window = segment->window;
-    if ((acknowledged->flags & DIRECTION_STARTED) != 0 && sequence_is_foreign(acknowledged, number)) {
+    if ((acknowledged->flags & DIRECTION_STARTED) != 0 &&
+        sequence_is_foreign(acknowledged, segment->acknowledgement)) {
+        acknowledged->window = segment->window;
         /* Another connection's bytes, or so much was missed that numbers mean nothing: if the sender agrees with its
          * peer and not with us, it settles anew. */
         acknowledged->flags &= (uint8_t)~DIRECTION_ACKNOWLEDGED;
         return;
     }
-    if ((acknowledged->flags & DIRECTION_ACKNOWLEDGED) == 0 ||
-        sequence_distance(number, acknowledged->acknowledged) > 0)
-        acknowledged->acknowledged = number;
-    acknowledged->flags |= DIRECTION_ACKNOWLEDGED;
+    acknowledge(acknowledged, segment);
 }
 
 void start_direction(struct stream *stream, struct flow_direction *of, uint32_t sequence)

@@ -60,6 +60,16 @@ bool sequence_is_foreign(const struct flow_direction *of, uint32_t sequence);
 void start_direction(struct stream *stream, struct flow_direction *of, uint32_t sequence);
 
 void take_acknowledgement(struct stream *stream, const struct segment *segment);
+
+/* The end that sends `acknowledged` has its bytes up to the segment's number, which is none of another stream. */
+static inline void acknowledge(struct flow_direction *acknowledged, const struct segment *segment)
+{
+    acknowledged->window = segment->window;
+    if ((acknowledged->flags & DIRECTION_ACKNOWLEDGED) == 0 ||
+        sequence_distance(segment->acknowledgement, acknowledged->acknowledged) > 0)
+        acknowledged->acknowledged = segment->acknowledgement;
+    acknowledged->flags |= DIRECTION_ACKNOWLEDGED;
+}
 void take_syn(struct stream *stream, const struct segment *segment);
 void take_reset(struct stream *stream, const struct segment *segment);
 /* `sequence`: the FIN's own number. */

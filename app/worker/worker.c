@@ -149,8 +149,15 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
     flow_begin_segment(worker->flows, flow, direction, segment, burst->time_ns[i], burst->mbufs[i]->port);
     if (worker->waiting > 0)
         worker_send_overdue(worker, flow, burst->time_ns[i]);
-    stream_accept(worker->stream, flow, direction, segment, payload_of(worker, burst->mbufs[i], segment),
-                  burst->time_ns[i]);
+    const uint8_t *payload = payload_of(worker, burst->mbufs[i], segment);
+    burst->outcomes[i] = segment->payload_length > 0 ? OUTCOME_INSPECTED : OUTCOME_NO_PAYLOAD;
+    struct stream_run run;
+    if (stream_pass(worker->stream, flow, direction, segment, payload, burst->time_ns[i], &run)) {
+        if (run.length > 0)
+            inspect_run(worker, &run);
+        return;
+    }
+    stream_accept(worker->stream, flow, direction, segment, payload, burst->time_ns[i]);
     inspect_runs(worker);
     /* Both ends have said all: nothing is to come, and the record alone stays, for what is sent again. */
     if ((flow->directions[0].flags & flow->directions[1].flags & DIRECTION_FINISHED) != 0) {
@@ -158,7 +165,6 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
         for (unsigned d = 0; d < 2; d++)
             flow_extra_release(worker->flows, &flow->directions[d]);
     }
-    burst->outcomes[i] = segment->payload_length > 0 ? OUTCOME_INSPECTED : OUTCOME_NO_PAYLOAD;
 }
 
 /* The law: each packet and byte in one outcome. */

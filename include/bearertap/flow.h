@@ -23,7 +23,7 @@
  */
 
 /* Bytes for a Hyperscan stream in a direction's line; scan_create checks that the databases' streams fit. */
-#define FLOW_SCAN_STATE_BYTES 40
+#define FLOW_SCAN_STATE_BYTES 38
 
 /* The list that a flow is on, which decides when it is let go. */
 enum flow_list { FLOW_UNPROVEN, FLOW_ESTABLISHED, FLOW_CLOSED, FLOW_LISTS };
@@ -46,12 +46,15 @@ enum direction_flags {
     DIRECTION_SCAN_OPEN = 0x08,    /* the Hyperscan stream is open */
     DIRECTION_SCAN_SERVER = 0x10,  /* it is one of the server's database */
     DIRECTION_AFTER_GAP = 0x20,    /* stream's: bytes are missing right before next_sequence */
+    DIRECTION_WAITING = 0x40,      /* stream's: data is held, or a FIN or an urgent byte known: see stream_pass */
+    DIRECTION_AFTER_QUOTE = 0x80,  /* scan's: a quote stands before the last two bytes */
 };
 
 struct chunk;
 
 struct flow_direction {
     uint8_t scan_state[FLOW_SCAN_STATE_BYTES]; /* scan's: a Hyperscan stream */
+    uint8_t last[2];        /* scan's: the last two bytes, a prefix may have begun in them; 0: none */
     uint64_t position;      /* stream's: bytes delivered, given up, pulled out so far; the place of next_sequence */
     uint32_t next_sequence; /* stream's: what is delivered next */
     uint32_t acknowledged;  /* stream's: the peer's highest acknowledgement */
@@ -80,44 +83,42 @@ struct flow {
 _Static_assert(sizeof(struct flow) == 192, "a line for the key, and a line a direction");
 
 #define FLOW_CAPTURES_MAX 4 /* captures running at once in a direction; see scan.h */
-#define FLOW_TAIL_MAX     8 /* bytes of look behind; see scan.h */
-#define FLOW_KEPT_CHUNKS  8 /* chunks of kept request bytes; see http.h */
+#define FLOW_KEPT_CHUNKS  4 /* chunks of kept request bytes; see http.h */
 
-/* What a direction needs only at times. */
+/* What a direction needs only at times. The first line is what a run looks at, the second what keeps a request's bytes.
+ */
 struct flow_extra {
-    /* stream's: out-of-order data */
-    uint32_t held_root;       /* root of the tree of held runs, index + 1 */
-    uint32_t held_memory;     /* bytes of pool that they take */
-    uint32_t fin_sequence;    /* where the stream ends, when fin_known */
-    uint32_t urgent_sequence; /* of the out-of-band byte, when urgent_known */
-    uint32_t urgent_bytes;    /* pulled out of the stream so far */
-    bool fin_known, urgent_known;
-    struct list_link held_link;      /* stream's: list of extras with held data, by age of the hole */
-    uint32_t hole_at, hole_since_ms; /* stream's: what the hole in front of held data waits out, and since when */
-    uint32_t gap_at, gap_length;     /* stream's: the last hole given up */
+    alignas(64) uint32_t held_root; /* stream's: root of the tree of held runs, index + 1 */
+    uint32_t held_memory;           /* stream's: bytes of pool that they take */
+    uint32_t urgent_bytes;          /* stream's: pulled out so far */
+    bool fin_known, urgent_known;   /* stream's */
     uint8_t hole_wait;
-    /* scan's */
-    uint64_t scan_opened_at; /* where the Hyperscan stream was opened anew, behind a gap */
-    uint8_t tail_length;
-    uint8_t tail[FLOW_TAIL_MAX];          /* the last bytes scanned, where a token's first bytes may be among them */
-    uint64_t payload_position;            /* where a token's second part begins: what begins there is no new token */
-    uint32_t captures[FLOW_CAPTURES_MAX]; /* running, index + 1, oldest first */
+    uint64_t scan_opened_at;              /* scan's: where the Hyperscan stream was opened anew, behind a gap */
+    uint64_t payload_position;            /* scan's: where a token's second part begins: no new token does there */
+    uint32_t captures[FLOW_CAPTURES_MAX]; /* scan's: running, index + 1, oldest first */
+    struct chunk *waiting; /* worker's: records that wait until their request's head is whole, in order */
+
     /* http's: client bytes kept for request context */
-    bool kept_unsynced; /* it is not known where a request begins */
-    bool kept_overlong; /* a head fills the window: only its beginning is kept, and its end found */
-    uint8_t kept_line;  /* of an overlong head: how its last line goes, see kept.c */
-    uint32_t kept_length;
+    alignas(64) uint32_t kept_length;
     uint32_t kept_head;                     /* offset of the first kept byte in the first chunk */
     uint32_t kept_shed_at;                  /* length at which to look for complete requests */
-    uint64_t kept_base;                     /* position of the first kept byte */
-    uint64_t kept_line_end;                 /* of an overlong head: behind the line in which the window ends */
-    uint64_t kept_head_end;                 /* of an overlong head: behind it, UINT64_MAX until seen */
-    uint64_t kept_resume;                   /* nothing is kept before this position: a long body's bytes */
-    struct list_link kept_link;             /* list of extras with kept bytes, by age */
     uint32_t kept_chunks[FLOW_KEPT_CHUNKS]; /* index + 1 */
-    /* worker's: records that wait until their request's head is whole, in order */
-    struct chunk *waiting;
-    struct list_link waiting_link; /* list of extras with such records, by age of the oldest */
+    bool kept_unsynced;                     /* it is not known where a request begins */
+    bool kept_overlong;          /* a head fills the window: only its beginning is kept, and its end found */
+    uint8_t kept_line;           /* of an overlong head: how its last line goes, see kept.c */
+    uint64_t kept_base;          /* position of the first kept byte */
+    uint64_t kept_resume;        /* nothing is kept before this position: a long body's bytes */
+    struct list_link kept_link;  /* list of extras with kept bytes, by age */
+    uint64_t kept_line_end;      /* of an overlong head: behind the line in which the window ends */
+    uint64_t kept_head_end;      /* of an overlong head: behind it, UINT64_MAX until seen */
+
+    /* stream's: out-of-order data */
+    uint32_t fin_sequence;           /* where the stream ends, when fin_known */
+    uint32_t urgent_sequence;        /* of the out-of-band byte, when urgent_known */
+    struct list_link held_link;      /* list of extras with held data, by age of the hole */
+    uint32_t hole_at, hole_since_ms; /* what the hole in front of held data waits out, and since when */
+    uint32_t gap_at, gap_length;     /* the last hole given up */
+    struct list_link waiting_link; /* worker's: list of extras with such records, by age of the oldest */
     uint32_t owner;                /* index of the flow * 2 + direction */
 };
 

@@ -19,7 +19,7 @@
 
 /* Kept bytes of a direction: enough for every server's limit on request heads (8 to 16 KiB). Of a longer head the first
  * 14 KiB at least are kept, and speak for all of it. */
-#define HTTP_KEPT_CHUNK 2048
+#define HTTP_KEPT_CHUNK 4096
 #define HTTP_KEPT_MAX   (HTTP_KEPT_CHUNK * FLOW_KEPT_CHUNKS)
 
 struct http_view {

@@ -19,9 +19,13 @@
  *
  * One a worker; no lock, nothing allocated after creation.
  *
- *     stream_accept(stream, flow, direction, &segment, payload, time_ns);
- *     while (stream_next_run(stream, &run))
- *         scan run.bytes of run.flow, run.direction
+ *     if (stream_pass(stream, flow, direction, &segment, payload, time_ns, &run)) {
+ *         scan run.bytes of run.flow, run.direction, if there are any
+ *     } else {
+ *         stream_accept(stream, flow, direction, &segment, payload, time_ns);
+ *         while (stream_next_run(stream, &run))
+ *             the same
+ *     }
  */
 
 /* How long a hole stays open after the peer has acknowledged past it. */
@@ -53,6 +57,14 @@ struct stream;
 size_t stream_bytes(const struct stream_options *options);
 struct stream *stream_create(const struct stream_options *options);
 void stream_destroy(struct stream *stream);
+
+/*
+ * The straight way, for a segment that is what its connection's next one should be and where nothing waits: takes it and
+ * gives its payload as a run, of no length where there is none. False where it is anything else: nothing was done then,
+ * and stream_accept is to take it. Whether a segment goes this way or that makes no difference but in time.
+ */
+bool stream_pass(struct stream *stream, struct flow *flow, unsigned direction, const struct segment *segment,
+                 const uint8_t *payload, uint64_t time_ns, struct stream_run *run);
 
 /* Takes one segment of a flow; `payload` has segment->payload_length bytes and stays valid until the last run. */
 void stream_accept(struct stream *stream, struct flow *flow, unsigned direction, const struct segment *segment,

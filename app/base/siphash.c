@@ -6,38 +6,15 @@
 #include <string.h>
 #include <sys/random.h>
 
-struct state {
-    uint64_t v0, v1, v2, v3;
-};
-
-static inline uint64_t rotate_left(uint64_t x, int bits)
-{
-    return (x << bits) | (x >> (64 - bits));
-}
-
-static inline void round_once(struct state *s)
-{
-    s->v0 += s->v1;
-    s->v1 = rotate_left(s->v1, 13) ^ s->v0;
-    s->v0 = rotate_left(s->v0, 32);
-    s->v2 += s->v3;
-    s->v3 = rotate_left(s->v3, 16) ^ s->v2;
-    s->v0 += s->v3;
-    s->v3 = rotate_left(s->v3, 21) ^ s->v0;
-    s->v2 += s->v1;
-    s->v1 = rotate_left(s->v1, 17) ^ s->v2;
-    s->v2 = rotate_left(s->v2, 32);
-}
-
-static inline void absorb(struct state *s, uint64_t word)
+static inline void absorb(struct siphash_state *s, uint64_t word)
 {
     s->v3 ^= word;
-    round_once(s);
-    round_once(s);
+    siphash_round(s);
+    siphash_round(s);
     s->v0 ^= word;
 }
 
-static inline void absorb_all(struct state *s, const uint8_t *bytes, size_t length)
+static inline void absorb_all(struct siphash_state *s, const uint8_t *bytes, size_t length)
 {
     size_t left = length;
     for (; left >= 8; left -= 8, bytes += 8) {
@@ -51,22 +28,16 @@ static inline void absorb_all(struct state *s, const uint8_t *bytes, size_t leng
     absorb(s, last);
 }
 
-static inline uint64_t finish(struct state *s)
+static inline uint64_t finish(struct siphash_state *s)
 {
     for (int i = 0; i < 4; i++)
-        round_once(s);
+        siphash_round(s);
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
-}
-
-static inline struct state begin(const struct siphash_key *key)
-{
-    return (struct state){key->k0 ^ 0x736f6d6570736575U, key->k1 ^ 0x646f72616e646f6dU, key->k0 ^ 0x6c7967656e657261U,
-                          key->k1 ^ 0x7465646279746573U};
 }
 
 uint64_t siphash_64(const struct siphash_key *key, const void *bytes, size_t length)
 {
-    struct state s = begin(key);
+    struct siphash_state s = siphash_begin(key);
     absorb_all(&s, bytes, length);
     s.v2 ^= 0xff;
     return finish(&s);
@@ -74,7 +45,7 @@ uint64_t siphash_64(const struct siphash_key *key, const void *bytes, size_t len
 
 struct siphash_digest siphash_128(const struct siphash_key *key, const void *bytes, size_t length)
 {
-    struct state s = begin(key);
+    struct siphash_state s = siphash_begin(key);
     s.v1 ^= 0xee;
     absorb_all(&s, bytes, length);
     s.v2 ^= 0xee;

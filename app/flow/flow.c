@@ -16,6 +16,12 @@
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 
+#include <bearertap/memory.h>
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #define BUCKET_SLOTS 8
 
 struct bucket {
@@ -36,6 +42,7 @@ struct flow_table {
     uint32_t free_extra;
     struct list lists[FLOW_LISTS];
     uint32_t timeouts_ms[FLOW_LISTS];
+    uint64_t removals; /* of records, ever */
     uint64_t swept_ms;         /* all of it: the low half of a date is as often negative as not */
     const struct burst *burst; /* being looked up */
     unsigned burst_done;       /* its packets before this one have their flows */
@@ -75,10 +82,10 @@ struct flow_table *flow_table_create(const struct flow_table_options *options)
     table->options = *options;
     uint32_t buckets = bucket_count(options->flows_max);
     table->bucket_mask = buckets - 1;
-    table->flows = rte_zmalloc("flows", (size_t)options->flows_max * sizeof(struct flow), 64);
-    table->hashes = rte_zmalloc("flow_hashes", (size_t)options->flows_max * sizeof(uint64_t), 64);
-    table->buckets = rte_zmalloc("flow_buckets", (size_t)buckets * sizeof(struct bucket), 64);
-    table->extras = rte_zmalloc("flow_extras", (size_t)options->extras_max * sizeof(struct flow_extra), 64);
+    table->flows = memory_take((size_t)options->flows_max * sizeof(struct flow));
+    table->hashes = memory_take((size_t)options->flows_max * sizeof(uint64_t));
+    table->buckets = memory_take((size_t)buckets * sizeof(struct bucket));
+    table->extras = memory_take((size_t)options->extras_max * sizeof(struct flow_extra));
     table->timeouts_ms[FLOW_UNPROVEN] = options->unproven_timeout_ms;
     table->timeouts_ms[FLOW_ESTABLISHED] = options->idle_timeout_ms;
     table->timeouts_ms[FLOW_CLOSED] = options->closed_timeout_ms;
@@ -97,10 +104,11 @@ void flow_table_destroy(struct flow_table *table)
 {
     if (table == NULL)
         return;
-    rte_free(table->extras);
-    rte_free(table->buckets);
-    rte_free(table->hashes);
-    rte_free(table->flows);
+    const struct flow_table_options *options = &table->options;
+    memory_give_back(table->extras, (size_t)options->extras_max * sizeof(struct flow_extra));
+    memory_give_back(table->buckets, (table->bucket_mask + 1ull) * sizeof(struct bucket));
+    memory_give_back(table->hashes, (size_t)options->flows_max * sizeof(uint64_t));
+    memory_give_back(table->flows, (size_t)options->flows_max * sizeof(struct flow));
     rte_free(table);
 }
 
@@ -180,12 +188,27 @@ static int key_direction(const struct flow *flow, const struct endpoints *endpoi
     return -1;
 }
 
+/* Which slots of a bucket may hold it: a bit each. */
+static inline unsigned slots_with_tag(const struct bucket *bucket, uint32_t tag)
+{
+#ifdef __AVX2__
+    __m256i tags = _mm256_load_si256((const __m256i *)(const void *)bucket->tags);
+    __m256i same = _mm256_cmpeq_epi32(tags, _mm256_set1_epi32((int)tag));
+    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same));
+#else
+    unsigned slots = 0;
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+        slots |= (unsigned)(bucket->tags[i] == tag) << i;
+    return slots;
+#endif
+}
+
 static struct flow *find_in_bucket(const struct flow_table *table, const struct bucket *bucket, uint64_t hash,
                                    const struct endpoints *endpoints, int *direction)
 {
-    uint32_t tag = hash_tag(hash);
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        if (bucket->tags[i] != tag || bucket->flows[i] == 0)
+    for (unsigned slots = slots_with_tag(bucket, hash_tag(hash)); slots != 0; slots &= slots - 1) {
+        unsigned i = (unsigned)__builtin_ctz(slots);
+        if (bucket->flows[i] == 0)
             continue;
         struct flow *flow = &table->flows[bucket->flows[i] - 1];
         *direction = key_direction(flow, endpoints);
@@ -250,6 +273,7 @@ static void flow_remove(struct flow_table *table, struct flow *flow)
     table->options.on_end(table->options.context, flow);
     for (unsigned d = 0; d < 2; d++)
         flow_extra_release(table, &flow->directions[d]);
+    table->removals++;
     uint32_t link = flow_index(table, flow) + 1;
     index_remove(table, table->hashes[link - 1], link);
     leave_list(table, flow);
@@ -353,6 +377,15 @@ static struct flow *insert(struct flow_table *table, uint64_t hash, const struct
     return flow;
 }
 
+/* The two lines that a run looks at. */
+static inline void prefetch_extra(const struct flow_table *table, const struct flow_direction *direction)
+{
+    if (direction->extra == 0)
+        return;
+    rte_prefetch0(&table->extras[direction->extra - 1]);
+    rte_prefetch0(&table->extras[direction->extra - 1].kept_length);
+}
+
 void flow_look_up(struct flow_table *table, struct burst *burst)
 {
     for (unsigned i = 0; i < burst->count; i++) {
@@ -362,36 +395,47 @@ void flow_look_up(struct flow_table *table, struct burst *burst)
         rte_prefetch0(second_bucket(table, burst->hashes[i]));
     }
     /* Records by tag alone: a wrong guess costs a prefetch. */
+    struct flow *guesses[BURST_MAX];
     for (unsigned i = 0; i < burst->count; i++) {
         if (burst->outcomes[i] != OUTCOME_PENDING)
             continue;
         uint32_t tag = hash_tag(burst->hashes[i]);
-        const struct bucket *buckets[2] = {first_bucket(table, burst->hashes[i]),
-                                           second_bucket(table, burst->hashes[i])};
-        for (unsigned b = 0; b < 2; b++)
-            for (unsigned s = 0; s < BUCKET_SLOTS; s++)
-                if (buckets[b]->tags[s] == tag && buckets[b]->flows[s] != 0) {
-                    const struct flow *flow = &table->flows[buckets[b]->flows[s] - 1];
-                    rte_prefetch0(flow);
-                    rte_prefetch0(&flow->directions[0]);
-                    rte_prefetch0(&flow->directions[1]);
-                }
+        const struct bucket *bucket = first_bucket(table, burst->hashes[i]);
+        unsigned slots = slots_with_tag(bucket, tag);
+        if (slots == 0) {
+            bucket = second_bucket(table, burst->hashes[i]);
+            slots = slots_with_tag(bucket, tag);
+        }
+        guesses[i] = NULL;
+        if (slots == 0 || bucket->flows[__builtin_ctz(slots)] == 0)
+            continue;
+        struct flow *flow = &table->flows[bucket->flows[__builtin_ctz(slots)] - 1];
+        guesses[i] = flow;
+        rte_prefetch0(flow);
+        rte_prefetch0(&flow->directions[0]);
+        rte_prefetch0(&flow->directions[1]);
     }
     table->burst = burst;
+    uint64_t removals = table->removals;
     for (unsigned i = 0; i < burst->count; i++) {
         burst->flows[i] = NULL;
         if (burst->outcomes[i] != OUTCOME_PENDING)
             continue;
         table->burst_done = i;
         const struct endpoints *endpoints = &burst->segments[i].endpoints;
-        int direction = 0;
-        struct flow *flow = find(table, burst->hashes[i], endpoints, &direction);
+        /* Once a record was let go for another, a guess may be of what is gone. */
+        struct flow *flow = table->removals == removals ? guesses[i] : NULL;
+        int direction = flow != NULL ? key_direction(flow, endpoints) : -1;
+        if (direction < 0)
+            flow = find(table, burst->hashes[i], endpoints, &direction);
         if (flow == NULL)
             flow = insert(table, burst->hashes[i], endpoints, burst->time_ns[i], burst->mbufs[i]->port, &direction);
         if (flow == NULL)
             burst->outcomes[i] = OUTCOME_FLOW_TABLE_FULL;
         burst->flows[i] = flow;
         burst->directions[i] = (uint8_t)direction;
+        if (flow != NULL)
+            prefetch_extra(table, &flow->directions[direction]);
     }
     table->burst_done = 0;
 }

@@ -14,6 +14,8 @@
 
 #include <rte_malloc.h>
 
+#include <bearertap/memory.h>
+
 /* A request's head with a token in it is seldom shorter. */
 #define SHED_FIRST 2048
 
@@ -51,8 +53,8 @@ struct http *http_create(const struct http_options *options)
     if (http == NULL)
         return NULL;
     http->options = *options;
-    http->chunks = rte_zmalloc("http_chunks", (size_t)options->chunks_max * sizeof(struct kept_chunk), 64);
-    http->next_free = rte_zmalloc("http_free", (size_t)options->chunks_max * sizeof(uint32_t), 64);
+    http->chunks = memory_take((size_t)options->chunks_max * sizeof(struct kept_chunk));
+    http->next_free = memory_take((size_t)options->chunks_max * sizeof(uint32_t));
     http->keepers = list_of(&flow_extra_at(options->flows, 0)->kept_link, sizeof(struct flow_extra));
     if (http->chunks == NULL || http->next_free == NULL) {
         http_destroy(http);
@@ -65,8 +67,8 @@ void http_destroy(struct http *http)
 {
     if (http == NULL)
         return;
-    rte_free(http->next_free);
-    rte_free(http->chunks);
+    memory_give_back(http->next_free, (size_t)http->options.chunks_max * sizeof(uint32_t));
+    memory_give_back(http->chunks, (size_t)http->options.chunks_max * sizeof(struct kept_chunk));
     rte_free(http);
 }
 

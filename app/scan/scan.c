@@ -15,6 +15,7 @@
 
 #include <rte_malloc.h>
 
+#include <bearertap/memory.h>
 #include <bearertap/stream.h>
 
 #include "captures.h"
@@ -49,8 +50,8 @@ int scan_create(const struct scan_options *options, struct scan **scan, struct e
         return error_set(error, ENOMEM, "out of memory for a scanner");
     made->options = *options;
     made->events = rte_zmalloc("scan_events", EVENTS_MAX * sizeof(struct scan_event), 64);
-    made->pool = rte_zmalloc("scan_captures", options->captures_max * sizeof(struct capture), 64);
-    made->pool_next = rte_zmalloc("scan_captures", options->captures_max * sizeof(uint32_t), 64);
+    made->pool = memory_take(options->captures_max * sizeof(struct capture));
+    made->pool_next = memory_take(options->captures_max * sizeof(uint32_t));
     hs_set_stream_allocator(take_stream_slot, keep_stream_slot);
     if (made->events == NULL || made->pool == NULL || made->pool_next == NULL ||
         hs_alloc_scratch(options->databases->client, &made->scratch) != HS_SUCCESS ||
@@ -76,8 +77,8 @@ void scan_destroy(struct scan *scan)
     if (scan == NULL)
         return;
     scan_close(scan);
-    rte_free(scan->pool_next);
-    rte_free(scan->pool);
+    memory_give_back(scan->pool_next, scan->options.captures_max * sizeof(uint32_t));
+    memory_give_back(scan->pool, scan->options.captures_max * sizeof(struct capture));
     rte_free(scan->events);
     rte_free(scan);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <rte_malloc.h>
+#include <bearertap/memory.h>
 #include <rte_random.h>
 
 /* A quarter of the memory for nodes leaves two chunks a node; a run of one byte takes one of each. */
@@ -22,16 +22,16 @@ bool held_pool_create(struct held_pool *pool, size_t bytes_max)
     memset(pool, 0, sizeof(*pool));
     pool->runs_max = runs_of(bytes_max);
     pool->chunks_max = pool->runs_max * 2;
-    pool->runs = rte_zmalloc("held_runs", (size_t)pool->runs_max * sizeof(struct held_run), 64);
-    pool->chunks = rte_zmalloc("held_chunks", (size_t)pool->chunks_max * sizeof(struct held_chunk), 64);
+    pool->runs = memory_take((size_t)pool->runs_max * sizeof(struct held_run));
+    pool->chunks = memory_take((size_t)pool->chunks_max * sizeof(struct held_chunk));
     pool->random = rte_rand() | 1;
     return pool->runs != NULL && pool->chunks != NULL;
 }
 
 void held_pool_destroy(struct held_pool *pool)
 {
-    rte_free(pool->chunks);
-    rte_free(pool->runs);
+    memory_give_back(pool->chunks, (size_t)pool->chunks_max * sizeof(struct held_chunk));
+    memory_give_back(pool->runs, (size_t)pool->runs_max * sizeof(struct held_run));
 }
 
 bool held_pool_has_room(const struct held_pool *pool, uint32_t length, uint32_t held_memory)

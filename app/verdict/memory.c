@@ -2,8 +2,8 @@
 /*
  * The worker's half: which headers have been seen, and what was thought of them.
  *
- * A service sees a handful of distinct JOSE headers, millions of times. So the text is compared with the previous one
- * first, then its 128-bit SipHash under a random key is looked for, and only a header never seen is decoded and its
+ * A service sees a handful of distinct JOSE headers, millions of times. So the text is compared with a recent one first,
+ * then its 128-bit SipHash under a random key is looked for, and only a header never seen is decoded and its
  * keys looked up. What is remembered is the header's part of the verdict only, and only until the key table changes.
  *
  * A set is one cache line of four places. A new header takes the last place, and each hit moves it one place forward:
@@ -49,14 +49,22 @@ struct remembered_set {
 
 _Static_assert(sizeof(struct remembered_set) == CACHE_LINE, "a set is a cache line");
 
+/* The last few texts themselves, found by their ends and middles, where those of one issuer differ in the key's name. A sender who
+ * aims at a place only sends others on to the sets. */
+enum { RECENT = 16, RECENT_TEXT_MAX = 240 };
+
+struct recent {
+    uint32_t length; /* 0: none */
+    struct verdict verdict;
+    uint8_t text[RECENT_TEXT_MAX];
+};
+
 struct verdict_memory {
     struct remembered_set sets[SETS];
+    struct recent recent[RECENT];
     const struct key_table *table; /* may be NULL: no keys given */
     uint64_t generation;           /* of the table, when everything here was learnt */
     struct siphash_key key;
-    struct verdict previous;
-    size_t previous_length; /* 0: none */
-    uint8_t previous_text[JOSE_HEADER_TEXT_MAX];
     uint8_t header[JOSE_HEADER_MAX];
     struct jose_references references;
 };
@@ -96,7 +104,7 @@ static inline void forget_when_table_changed(struct verdict_memory *memory)
     if (generation == memory->generation)
         return;
     memset(memory->sets, 0, sizeof(memory->sets));
-    memory->previous_length = 0;
+    memset(memory->recent, 0, sizeof(memory->recent));
     memory->generation = generation;
 }
 
@@ -177,14 +185,26 @@ static struct verdict read_header(struct verdict_memory *memory, const uint8_t *
     return verdict;
 }
 
+/* Where a text would be among the recent ones; NULL where it is none for them. */
+static inline struct recent *recent_of(struct verdict_memory *memory, const uint8_t *text, size_t length)
+{
+    uint64_t last, middle;
+    if (length < sizeof(last) || length > RECENT_TEXT_MAX)
+        return NULL;
+    memcpy(&last, text + length - sizeof(last), sizeof(last));
+    memcpy(&middle, text + (length - sizeof(middle)) / 2, sizeof(middle));
+    return &memory->recent[((last ^ middle << 7) * 0x9e3779b97f4a7c15u) >> 60];
+}
+
 struct verdict verdict_judge(struct verdict_memory *memory, const uint8_t *text, size_t length)
 {
     if (length == 0 || length > JOSE_HEADER_TEXT_MAX)
         return (struct verdict){.too_long = length > 0, .format = TOKEN_OPAQUE};
 
     forget_when_table_changed(memory);
-    if (length == memory->previous_length && memcmp(text, memory->previous_text, length) == 0)
-        return memory->previous;
+    struct recent *recent = recent_of(memory, text, length);
+    if (recent != NULL && recent->length == length && memcmp(text, recent->text, length) == 0)
+        return recent->verdict;
 
     struct siphash_digest digest = siphash_128(&memory->key, text, length);
     struct remembered_set *set = &memory->sets[digest.low % SETS];
@@ -195,8 +215,10 @@ struct verdict verdict_judge(struct verdict_memory *memory, const uint8_t *text,
         if (verdict.is_token)
             remember(set, digest, &verdict);
     }
-    memory->previous = verdict;
-    memory->previous_length = length;
-    memcpy(memory->previous_text, text, length);
+    if (recent != NULL) {
+        recent->length = (uint32_t)length;
+        recent->verdict = verdict;
+        memcpy(recent->text, text, length);
+    }
     return verdict;
 }

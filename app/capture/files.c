@@ -429,40 +429,64 @@ int capture_files_receive(struct capture_files *files, struct rte_mbuf **mbufs, 
     return -EINTR;
 }
 
+/* Packets that go back to their pools together. */
+struct releasing {
+    struct rte_mbuf_ext_shared_info *shared; /* of the block last seen: neighbours mostly share one */
+    uint16_t references;
+    unsigned batched;
+    struct rte_mbuf *batch[STASH];
+};
+
+static void release_batch(struct releasing *releasing)
+{
+    if (releasing->batched > 0)
+        rte_mempool_put_bulk(releasing->batch[0]->pool, (void **)releasing->batch, releasing->batched);
+    releasing->batched = 0;
+}
+
+static void release_block(struct releasing *releasing)
+{
+    if (releasing->references > 0)
+        block_give_back(releasing->shared, releasing->references);
+    releasing->references = 0;
+}
+
+static void release_one(struct releasing *releasing, struct rte_mbuf *mbuf)
+{
+    if (rte_mbuf_refcnt_read(mbuf) != 1 || (RTE_MBUF_HAS_EXTBUF(mbuf) ? !block_is_ours(mbuf->shinfo)
+                                                                       : !RTE_MBUF_DIRECT(mbuf))) {
+        rte_pktmbuf_free_seg(mbuf);
+        return;
+    }
+    if (RTE_MBUF_HAS_EXTBUF(mbuf)) {
+        if (mbuf->shinfo != releasing->shared) {
+            release_block(releasing);
+            releasing->shared = mbuf->shinfo;
+        }
+        releasing->references++;
+        mbuf->ol_flags = 0;
+    }
+    if (mbuf->next != NULL) {
+        mbuf->next = NULL;
+        mbuf->nb_segs = 1;
+    }
+    handover_given(mbuf);
+    if (releasing->batched == STASH || (releasing->batched > 0 && mbuf->pool != releasing->batch[0]->pool))
+        release_batch(releasing);
+    releasing->batch[releasing->batched++] = mbuf;
+}
+
 void capture_release(struct rte_mbuf **mbufs, unsigned count)
 {
-    struct rte_mbuf_ext_shared_info *shared = NULL; /* of the mbufs last seen: neighbours mostly share a block */
-    uint16_t references = 0;
-    struct rte_mbuf *batch[STASH];
-    unsigned batched = 0;
-
-    for (unsigned i = 0; i < count; i++) {
+    struct releasing releasing;
+    releasing.shared = NULL;
+    releasing.references = 0;
+    releasing.batched = 0;
+    for (unsigned i = 0; i < count; i++)
         for (struct rte_mbuf *next, *mbuf = mbufs[i]; mbuf != NULL; mbuf = next) {
             next = mbuf->next;
-            if (!RTE_MBUF_HAS_EXTBUF(mbuf) || !block_is_ours(mbuf->shinfo) || rte_mbuf_refcnt_read(mbuf) != 1) {
-                rte_pktmbuf_free_seg(mbuf);
-                continue;
-            }
-            if (mbuf->shinfo != shared) {
-                if (references > 0)
-                    block_give_back(shared, references);
-                shared = mbuf->shinfo;
-                references = 0;
-            }
-            references++;
-            mbuf->next = NULL;
-            mbuf->nb_segs = 1;
-            mbuf->ol_flags = 0;
-            handover_given(mbuf);
-            if (batched == RTE_DIM(batch) || (batched > 0 && mbuf->pool != batch[0]->pool)) {
-                rte_mempool_put_bulk(batch[0]->pool, (void **)batch, batched);
-                batched = 0;
-            }
-            batch[batched++] = mbuf;
+            release_one(&releasing, mbuf);
         }
-    }
-    if (references > 0)
-        block_give_back(shared, references);
-    if (batched > 0)
-        rte_mempool_put_bulk(batch[0]->pool, (void **)batch, batched);
+    release_block(&releasing);
+    release_batch(&releasing);
 }

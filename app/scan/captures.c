@@ -387,9 +387,28 @@ static void feed_before(struct scan *scan, struct capture *capture, uint8_t byte
     }
 }
 
+/* ` Bearer ` and then a token's first byte, as nearly all write it, is gone over at once. */
+static void feed_usual_scheme(const struct scan *scan, struct capture *capture, uint64_t to)
+{
+    static const char usual[] = " bearer ";
+    enum { USUAL = sizeof(usual) - 1 };
+    const uint8_t *bytes = scan->bytes + (capture->at - scan->begin);
+    uint64_t seen, wanted;
+    if (capture->line_ended || to - capture->at <= USUAL)
+        return;
+    memcpy(&seen, bytes, USUAL);
+    memcpy(&wanted, usual, USUAL);
+    if ((seen | 0x0020202020202000u) != wanted || bytes[USUAL] <= ' ' || bytes[USUAL] == '"')
+        return;
+    capture->at += USUAL;
+    begin_token(capture);
+}
+
 static void capture_feed(struct scan *scan, struct capture *capture, uint64_t to)
 {
     capture->token.time_ns = scan->run->time_ns;
+    if (capture->state == CAPTURE_BEFORE_SCHEME && capture->at < to)
+        feed_usual_scheme(scan, capture, to);
     while (capture->at < to && capture->state < CAPTURE_HEADER) {
         enum capture_state before = capture->state;
         feed_before(scan, capture, scan->bytes[capture->at - scan->begin]);

@@ -6,7 +6,8 @@
 
 const struct counter_row outcome_rows[OUTCOMES] = {
     [OUTCOME_PENDING] = {"pending", "packets whose end was not decided (always 0 when published)"},
-    [OUTCOME_INSPECTED] = {"inspected", "TCP segments with payload, put in order and scanned"},
+    [OUTCOME_INSPECTED] = {"inspected",
+                           "TCP segments with payload, put in order and scanned or, as said there, left out"},
     [OUTCOME_NO_PAYLOAD] = {"no_payload", "TCP segments without payload (SYN, ACK, FIN, RST)"},
     [OUTCOME_NOT_IP] = {"not_ip", "frames that carry neither IPv4 nor IPv6 (ARP, LLDP, ...)"},
     [OUTCOME_NOT_TCP] = {"not_tcp", "IP packets that carry something other than TCP"},
@@ -20,6 +21,7 @@ const struct counter_row outcome_rows[OUTCOMES] = {
                                      "IPv6 packets with more extension headers than are followed"},
     [OUTCOME_BAD_TCP_HEADER] = {"bad_tcp_header", "TCP headers whose data offset does not fit the packet"},
     [OUTCOME_FLOW_TABLE_FULL] = {"flow_table_full", "segments of connections for which there was no room"},
+    [OUTCOME_FILTERED] = {"filtered", "segments of connections that the filter leaves out"},
 };
 
 const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
@@ -28,6 +30,9 @@ const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
     [BYTES_OUT_OF_WINDOW] = {"out_of_window", "outside anything the receiver could have accepted"},
     [BYTES_URGENT] = {"urgent", "out-of-band bytes, which the application does not see in the stream"},
     [BYTES_NO_FLOW] = {"no_flow", "of connections for which there was no room"},
+    [BYTES_SKIPPED_BODY] = {"skipped_body", "of responses' bodies, left out by scan.responses"},
+    [BYTES_SKIPPED_RESPONSE] = {"skipped_response", "of what servers send, left out by scan.responses \"none\""},
+    [BYTES_FILTERED] = {"filtered", "of connections that the filter leaves out"},
 };
 
 const struct counter_row event_rows[EVENTS] = {

@@ -101,7 +101,8 @@ static size_t memory_needed(const struct pipeline_options *options)
     struct stream_options stream = stream_options_of(NULL, workers);
     struct http_options http = http_options_of(NULL, workers);
     size_t a_worker = sizeof(struct worker) + flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
-                      (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES + (8 << 20);
+                      (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES +
+                      leave_out_bytes(&options->responses, flows.flows_max) + (8 << 20);
     size_t bytes = workers * a_worker + sizeof(struct worker) + spread_bytes(workers) + chunk_pool_bytes(CHUNKS) +
                    capture_files_bytes(MBUFS) + (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
     return bytes + bytes / 16 + (64 << 20);
@@ -121,8 +122,10 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     int result = siphash_key_random(&worker->hash_key);
     if (result != 0)
         return error_set(error, -result, "no random numbers to be had from the system");
-    if (!pipeline->has_reader || number == workers)
+    if (!pipeline->has_reader || number == workers) {
         worker->files = pipeline->files;
+        worker->filter = pipeline->options->filter;
+    }
     if (number == workers)
         return 0; /* the reader only receives and decodes */
 
@@ -136,6 +139,8 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->http = worker->stream != NULL ? http_create(&http) : NULL;
     worker->memory = verdict_memory_create(pipeline->keys);
     result = outbox_create(&worker->outbox, &pipeline->outboxes, number, pipeline->keys);
+    if (leave_out_create(&worker->leave_out, &pipeline->options->responses, flows.flows_max) != 0)
+        result = -ENOMEM;
     if (worker->http == NULL || worker->memory == NULL || result != 0)
         return error_set(error, ENOMEM, "out of memory for worker %u", number);
     worker->keys = pipeline->keys;

@@ -46,6 +46,7 @@ enum direction_flags {
     DIRECTION_SCAN_OPEN = 0x08,    /* the Hyperscan stream is open */
     DIRECTION_SCAN_SERVER = 0x10,  /* it is one of the server's database */
     DIRECTION_AFTER_GAP = 0x20,    /* stream's: bytes are missing right before next_sequence */
+    DIRECTION_OPENED = 0x40,       /* stream's: the connection was opened from here, by a SYN without an ACK */
 };
 
 struct chunk;

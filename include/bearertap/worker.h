@@ -9,7 +9,9 @@
 #include <bearertap/capture.h>
 #include <bearertap/counters.h>
 #include <bearertap/error.h>
+#include <bearertap/filter.h>
 #include <bearertap/keys.h>
+#include <bearertap/response.h>
 
 /*
  * Workers, and the pipeline around them: packets in, records out, lines written.
@@ -23,6 +25,8 @@ struct pipeline_options {
     const char *const *paths;
     unsigned paths_count;
     const struct key_list *keys; /* NULL: none given */
+    const struct filter *filter; /* NULL: all connections are inspected */
+    struct response_policy responses;
     unsigned workers;
     bool all_tokens;
     const struct alert_format *format;

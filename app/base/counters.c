@@ -6,8 +6,7 @@
 
 const struct counter_row outcome_rows[OUTCOMES] = {
     [OUTCOME_PENDING] = {"pending", "packets whose end was not decided (always 0 when published)"},
-    [OUTCOME_INSPECTED] = {"inspected",
-                           "TCP segments with payload, put in order and scanned or, as said there, left out"},
+    [OUTCOME_INSPECTED] = {"inspected", "TCP segments with payload, put in order and scanned"},
     [OUTCOME_NO_PAYLOAD] = {"no_payload", "TCP segments without payload (SYN, ACK, FIN, RST)"},
     [OUTCOME_NOT_IP] = {"not_ip", "frames that carry neither IPv4 nor IPv6 (ARP, LLDP, ...)"},
     [OUTCOME_NOT_TCP] = {"not_tcp", "IP packets that carry something other than TCP"},

@@ -5,6 +5,7 @@
  * is anything of a direction left out. (A client might send a SYN with an ACK into a connection that we forgot, to pass
  * for the server.)
  */
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_malloc.h>
@@ -150,5 +151,5 @@ void leave_out_note_client(struct worker *worker, const struct stream_run *run)
 void leave_out_forget(struct worker *worker, const struct flow *flow)
 {
     if (worker->leave_out.frames != NULL)
-        memset(frame_of(worker, flow), 0, sizeof(struct response_frame));
+        memset(frame_of(worker, flow), 0, offsetof(struct response_frame, line));
 }

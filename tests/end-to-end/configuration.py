@@ -453,6 +453,30 @@ def a_body_is_followed_over_a_gap_in_it():
     assert bytes_of["skipped_body"] == 2004 and len(lines) == 1, (bytes_of, lines)
 
 
+@test(each=["headers", "none", 100])
+def bodies_in_frames_of_two_mbufs_are_left_out(policy):
+    """A frame above 65,535 bytes lies in two: what nobody looks at isn't put together, and what is looked at is."""
+    tape = counters.Tape()
+    connection = tape.connection()
+    most = 65535 - 40
+    body = "x" * (3 * most)
+    last = f"HTTP/1.1 200 OK\r\nSet-Cookie: t={secret(5)}\r\nContent-Length: 4\r\n\r\nbody"
+    connection.client(counters.head(f"Authorization: Bearer {secret(6)}"))
+    connection.server(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n")
+    stream = body + last
+    for at in range(0, len(stream), most):
+        connection.server(stream[at : at + most])
+        connection.client()
+    connection.client(f"POST / HTTP/1.1\r\nContent-Length: {most}\r\nX-Token: {secret(7)}\r\n\r\n".ljust(most, "y"))
+    bytes_of, lines = told_of(tape, responses(policy))
+    if policy == "none":
+        assert bytes_of["skipped_response"] == connection.sequences[1] - 5001 and len(lines) == 2, (bytes_of, lines)
+    else:
+        depth = 0 if policy == "headers" else policy
+        left_out = len(body) - depth + max(4 - depth, 0)
+        assert bytes_of["skipped_body"] == left_out and len(lines) == 3, (bytes_of, lines)
+
+
 @test
 def a_token_cut_by_the_depth_is_told_as_cut():
     tape = counters.Tape()

@@ -6,8 +6,8 @@
  */
 #include <bearertap/response.h>
 
+#include <emmintrin.h>
 #include <string.h>
-#include <strings.h>
 
 /* White space in front of a response, as some servers leave it behind a body, hides none from BODY_BEGINS. */
 #define SPACE_MAX 16
@@ -61,21 +61,38 @@ void response_note_client(struct response_frame *frame, const uint8_t *bytes, ui
 
 /* Lines. */
 
-/* Takes bytes up to a line's end; true when that is among them, and `line` is then whole, or as much as is kept. */
-static bool take_line(struct response_frame *frame, const uint8_t *bytes, uint32_t length, uint32_t *taken,
-                      struct line *line)
+/* How far the next LF is, or `length`. Lines are short: a call of memchr for each took a quarter of a head's time. */
+static inline uint32_t find_line_end(const uint8_t *bytes, uint32_t length)
 {
-    const uint8_t *end = memchr(bytes, '\n', length);
-    *taken = end != NULL ? (uint32_t)(end - bytes) + 1 : length;
-    if (end != NULL && frame->line_length == 0) {
-        *line = (struct line){bytes, *taken - 1, false};
+    const __m128i line_feeds = _mm_set1_epi8('\n');
+    uint32_t at = 0;
+    for (; length - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
+        unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, line_feeds));
+        if (found != 0)
+            return at + (unsigned)__builtin_ctz(found);
+    }
+    while (at < length && bytes[at] != '\n')
+        at++;
+    return at;
+}
+
+/* Takes bytes up to a line's end; true when that is among them, and `line` is then whole, or as much as is kept. */
+static inline bool take_line(struct response_frame *frame, const uint8_t *bytes, uint32_t length, uint32_t *taken,
+                             struct line *line)
+{
+    uint32_t more = find_line_end(bytes, length);
+    bool ended = more < length;
+    *taken = more + ended;
+    if (ended && frame->line_length == 0) {
+        *line = (struct line){bytes, more, false};
     } else {
-        uint32_t more = end != NULL ? *taken - 1 : length, room = RESPONSE_LINE_MAX - frame->line_length;
+        uint32_t room = RESPONSE_LINE_MAX - frame->line_length;
         frame->line_cut = frame->line_cut || more > room;
         more = more > room ? room : more;
         memcpy(frame->line + frame->line_length, bytes, more);
         frame->line_length = (uint8_t)(frame->line_length + more);
-        if (end == NULL)
+        if (!ended)
             return false;
         *line = (struct line){frame->line, frame->line_length, frame->line_cut};
         frame->line_length = 0;
@@ -104,10 +121,36 @@ static int hex_value(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool equals(const uint8_t *bytes, uint32_t length, const char *word)
+/* Eight bytes in small letters; a hyphen stays one. */
+static inline uint64_t small_letters(const void *bytes)
 {
-    return length == strlen(word) && strncasecmp((const char *)bytes, word, length) == 0;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word | 0x2020202020202020;
 }
+
+/* Is it this word, of small letters and at most one hyphen, in any case? In eights, since byte by byte this took a
+ * fifth of a head's time. */
+static inline bool equals(const uint8_t *bytes, uint32_t length, const char *word, uint32_t word_length)
+{
+    if (length != word_length)
+        return false;
+    const char *hyphen = strchr(word, '-');
+    if (hyphen != NULL && bytes[hyphen - word] != '-') /* a CR would pass for one */
+        return false;
+    if (word_length < 8) {
+        for (uint32_t i = 0; i < word_length; i++)
+            if ((bytes[i] | 0x20) != word[i])
+                return false;
+        return true;
+    }
+    for (uint32_t i = 0; i + 8 < word_length; i += 8)
+        if (small_letters(bytes + i) != small_letters(word + i))
+            return false;
+    return small_letters(bytes + word_length - 8) == small_letters(word + word_length - 8);
+}
+
+#define EQUALS(bytes, length, word) equals(bytes, length, word, sizeof(word) - 1)
 
 /* Can these bytes be the beginning of a status line? */
 static bool begins_response(const uint8_t *bytes, uint32_t length)
@@ -151,8 +194,17 @@ static void read_content_length(struct response_frame *frame, const uint8_t *val
     frame->content_length = number;
 }
 
+/* May the line be one of the three fields that are read? Most aren't, and eight bytes tell. */
+static inline bool may_be_read(const struct line *line)
+{
+    if (line->length < 8)
+        return false;
+    uint64_t name = small_letters(line->bytes);
+    return name == small_letters("content-") || name == small_letters("transfer") || name == small_letters("connecti");
+}
+
 /* RFC 9112 section 5. */
-static void read_field(struct response_frame *frame, const struct line *line)
+static inline void read_field(struct response_frame *frame, const struct line *line)
 {
     const uint8_t *bytes = line->bytes, *end = bytes + line->length;
     if (is_space(bytes[0])) { /* receivers differ in what they make of a fold */
@@ -160,7 +212,7 @@ static void read_field(struct response_frame *frame, const struct line *line)
         return;
     }
     frame->of_framing = false;
-    if ((bytes[0] | 0x20) != 'c' && (bytes[0] | 0x20) != 't')
+    if (!may_be_read(line))
         return;
     const uint8_t *colon = memchr(bytes, ':', line->length);
     if (colon == NULL)
@@ -173,16 +225,16 @@ static void read_field(struct response_frame *frame, const struct line *line)
     while (end > value && is_space(end[-1]))
         end--;
     uint32_t name_length = (uint32_t)(name_end - bytes), length = (uint32_t)(end - value);
-    bool is_length = equals(bytes, name_length, "content-length");
-    frame->of_framing = is_length || equals(bytes, name_length, "transfer-encoding");
+    bool is_length = EQUALS(bytes, name_length, "content-length");
+    frame->of_framing = is_length || EQUALS(bytes, name_length, "transfer-encoding");
     if (frame->of_framing && (line->cut || name_end < colon)) {
         frame->bad = true;
     } else if (is_length) {
         read_content_length(frame, value, length);
     } else if (frame->of_framing) { /* of several codings the last need not be this one: not understood */
-        frame->bad = frame->bad || frame->chunked || !equals(value, length, "chunked");
+        frame->bad = frame->bad || frame->chunked || !EQUALS(value, length, "chunked");
         frame->chunked = true;
-    } else if (equals(bytes, name_length, "connection") && equals(value, length, "close")) {
+    } else if (EQUALS(bytes, name_length, "connection") && EQUALS(value, length, "close")) {
         frame->closes = true;
     }
 }

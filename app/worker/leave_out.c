@@ -113,6 +113,8 @@ static struct response_frame *frame_for(struct worker *worker, const struct stre
         bool counted = (run->flow->directions[run->direction].flags & DIRECTION_ACKNOWLEDGED) != 0;
         response_skip_gap(frame, run->position, counted);
     }
+    if (run->flow->flags & FLOW_CONFLICT) /* the client may have taken the other copy, which frames otherwise */
+        response_lose(frame);
     return frame;
 }
 
@@ -127,6 +129,10 @@ void leave_out_of_response(struct worker *worker, const struct stream_run *run)
         return;
     }
     struct response_frame *frame = frame_for(worker, run);
+    if (response_pass(frame, run->length)) {
+        leave_bytes_out(worker, run, run->length, BYTES_SKIPPED_BODY);
+        return;
+    }
     struct response_walk walk = response_walk(frame, run->bytes, run->length, worker->leave_out.responses.depth);
     struct stream_run piece = *run;
     piece.opened_at = frame->whole ? &frame->scan_opened_at : NULL;

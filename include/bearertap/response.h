@@ -110,4 +110,14 @@ static inline bool response_leaves_out(const struct response_frame *frame, uint3
            frame->body_end - frame->next >= length;
 }
 
+/* Takes the next so many bytes as left out, where more of the body is to come: the way of most packets. Else takes
+ * none. */
+static inline bool response_pass(struct response_frame *frame, uint32_t length)
+{
+    if (!response_leaves_out(frame, length) || frame->body_end - frame->next == length)
+        return false;
+    frame->next += length;
+    return true;
+}
+
 #endif

@@ -441,6 +441,21 @@ def what_is_no_response_is_scanned(how):
 
 
 @test
+def a_head_of_which_two_copies_differ_is_not_believed():
+    tape = counters.Tape()
+    connection = tape.connection()
+    connection.client(counters.head())
+    one, other = ("HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % length for length in ("9999", "0000"))
+    connection.server(one[1:], ahead=1)
+    connection.server(other[1:], ahead=1)
+    connection.server(one[:1])
+    connection.sequences[1] += len(one) - 1
+    connection.server(WITH_BODY)
+    bytes_of, lines = told_of(tape, responses("headers"))
+    assert "skipped_body" not in bytes_of and len(lines) == 1, (bytes_of, lines)
+
+
+@test
 def a_body_is_followed_over_a_gap_in_it():
     tape = counters.Tape()
     connection = tape.connection()

@@ -147,6 +147,8 @@ static void what_is_not_understood_is_scanned_from_there(void **state)
         OK "Content-Length: 18446744073709551621\r\n\r\n",
         OK "Content-Length:                                                                     5\r\n\r\n",
         OK "Content-Length : 5\r\n\r\n",
+        OK "Content\rLength: 5\r\n\r\n",
+        OK "Connection: close\r\nContent-Length: 5, 5\r\n\r\n",
         OK "Content-Length: 5\r\n 0\r\n\r\n",
         OK "Content-Length: 5\r\n\t\r\n\r\n",
         OK "\r\n", /* no length, and no word of an end: a tunnel is opened so */
@@ -360,6 +362,14 @@ static void a_run_is_left_out_as_a_whole_only_within_a_body(void **state)
     feed(&frame, (const uint8_t *)"wo", 2, 7, left_out);
     assert_true(response_leaves_out(&frame, 3));
     assert_false(response_leaves_out(&frame, 4));
+    assert_false(response_pass(&frame, 3)); /* a head follows */
+    assert_true(response_pass(&frame, 2));
+    static const char rest[] = "d" FIVE "hello";
+    feed(&frame, (const uint8_t *)rest, sizeof(rest) - 1, 0, left_out);
+    assert_true(left_out[0]);
+    assert_false(left_out[1]);
+    assert_true(left_out[sizeof(rest) - 2]);
+    assert_false(response_pass(&frame, 1));
 }
 
 int main(void)

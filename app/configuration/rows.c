@@ -12,9 +12,13 @@
 /* Larger depths are as good as "all". */
 #define DEPTH_MAX (1 << 30)
 
-_Static_assert(SPREAD_WORKERS_MAX == 64 && DEPTH_MAX == 1073741824 && FILTER_RULES_MAX == 16 &&
-                   FILTER_ADDRESSES_MAX == 16 && FILTER_PORTS_MAX == 16 && CONFIGURATION_KEYS_MAX == 64,
-               "as the texts below, the schema and the README say");
+/* As the texts below, the schema and the README say. */
+_Static_assert(SPREAD_WORKERS_MAX == 64, "workers");
+_Static_assert(DEPTH_MAX == 1073741824, "scan.responses");
+_Static_assert(CONFIGURATION_KEYS_MAX == 64, "keys");
+_Static_assert(FILTER_RULES_MAX == 16, "filter.include, filter.exclude");
+_Static_assert(FILTER_ADDRESSES_MAX == 16, "addresses");
+_Static_assert(FILTER_PORTS_MAX == 16, "ports");
 
 /* A whole number, written in whatever way (JSON knows no other numbers than real ones). */
 static bool take_integer(const json_t *value, double least, double most, double *number)

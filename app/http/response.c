@@ -19,7 +19,7 @@
 struct line {
     const uint8_t *bytes;
     uint32_t length; /* without its end */
-    bool cut;        /* there is more of it than these bytes */
+    bool cut;        /* it is longer than what would be kept of it */
 };
 
 void response_begin(struct response_frame *frame, unsigned direction)
@@ -85,7 +85,8 @@ static inline bool take_line(struct response_frame *frame, const uint8_t *bytes,
     bool ended = more < length;
     *taken = more + ended;
     if (ended && frame->line_length == 0) {
-        *line = (struct line){bytes, more, false};
+        /* As if it were cut: what is read must not hang on where runs end. */
+        *line = (struct line){bytes, more, more > RESPONSE_LINE_MAX};
     } else {
         uint32_t room = RESPONSE_LINE_MAX - frame->line_length;
         frame->line_cut = frame->line_cut || more > room;
@@ -234,7 +235,7 @@ static inline void read_field(struct response_frame *frame, const struct line *l
     } else if (frame->of_framing) { /* of several codings the last need not be this one: not understood */
         frame->bad = frame->bad || frame->chunked || !EQUALS(value, length, "chunked");
         frame->chunked = true;
-    } else if (EQUALS(bytes, name_length, "connection") && EQUALS(value, length, "close")) {
+    } else if (!line->cut && EQUALS(bytes, name_length, "connection") && EQUALS(value, length, "close")) {
         frame->closes = true;
     }
 }

@@ -314,7 +314,8 @@ mutation("policy-without-the-opening", "a SYN with an ACK is enough to pass for 
          "(flow->directions[1 - direction].flags & DIRECTION_OPENED) != 0;", "true;")
 mutation("scan-over-what-is-left-out", "the scan goes on behind a body as if nothing had been left out",
          "app/scan/scan.c",
-         "    scan_cut(scan, flow, direction, time_ns);\n    of->flags &= (uint8_t)~DIRECTION_SCAN_OPEN;\n", "")
+         "    scan_cut(scan, flow, direction, time_ns);\n    of->flags &= (uint8_t)~DIRECTION_SCAN_OPEN;\n",
+         "    scan_cut(scan, flow, direction, time_ns);\n")
 mutation("filter-of-one-direction", "a filter looks at where a packet goes, not where it comes from",
          "app/packet/filter.c",
          " ||\n            has_end(rule, endpoints->source, endpoints->source_port, endpoints->ip_version))", ")")

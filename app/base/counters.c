@@ -20,6 +20,7 @@ const struct counter_row outcome_rows[OUTCOMES] = {
                                      "IPv6 packets with more extension headers than are followed"},
     [OUTCOME_BAD_TCP_HEADER] = {"bad_tcp_header", "TCP headers whose data offset does not fit the packet"},
     [OUTCOME_FLOW_TABLE_FULL] = {"flow_table_full", "segments of connections for which there was no room"},
+    [OUTCOME_FILTERED] = {"filtered", "segments of connections that the filter leaves out"},
 };
 
 const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
@@ -28,6 +29,9 @@ const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
     [BYTES_OUT_OF_WINDOW] = {"out_of_window", "outside anything the receiver could have accepted"},
     [BYTES_URGENT] = {"urgent", "out-of-band bytes, which the application does not see in the stream"},
     [BYTES_NO_FLOW] = {"no_flow", "of connections for which there was no room"},
+    [BYTES_SKIPPED_BODY] = {"skipped_body", "of responses' bodies, left out by scan.responses"},
+    [BYTES_SKIPPED_RESPONSE] = {"skipped_response", "of what servers send, left out by scan.responses \"none\""},
+    [BYTES_FILTERED] = {"filtered", "of connections that the filter leaves out"},
 };
 
 const struct counter_row event_rows[EVENTS] = {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <bearertap/configuration.h>
 #include <bearertap/error.h>
 #include <bearertap/keys.h>
 
@@ -27,9 +28,6 @@ bool argument_looks_like_token(const char *argument);
 /* An argument as a message may show it: cut short, "(a token)" for a token. The text lives until the next call. */
 const char *argument_shown(const char *argument);
 
-/* Which of these words (NULL ends them) somebody most likely meant; NULL: none is near. */
-const char *nearest_word(const char *word, const char *const *words);
-
 /* Says what is wrong with the command line, and where it is told what is right. Returns EXIT_USAGE. */
 int refuse_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -45,6 +43,9 @@ int refuse_option(const char *command, int reason, const char *last, const struc
 int key_arguments_check(const char *command, const char *const *arguments, int count, const char *const *files,
                         int files_count);
 int key_argument_add(struct key_list *list, const char *argument, struct error *error);
+
+/* configuration_read, for a command: a token among the key lists is refused before any message could repeat it. */
+int configuration_load(const char *path, struct configuration *configuration, struct error *error);
 
 static inline const char *plural(uint64_t count)
 {

@@ -17,6 +17,7 @@
 #include <rte_version.h>
 
 #include <bearertap/error.h>
+#include <bearertap/nearest.h>
 
 #include "command.h"
 

@@ -59,3 +59,14 @@ int key_argument_add(struct key_list *list, const char *argument, struct error *
     }
     return result;
 }
+
+int configuration_load(const char *path, struct configuration *configuration, struct error *error)
+{
+    int result = configuration_read(configuration, path, error);
+    for (unsigned i = 0; i < configuration->keys_count && result == 0; i++)
+        if (argument_looks_like_token(configuration->keys[i]))
+            result = error_set(error, EINVAL,
+                               "%s: /keys/%u looks like a token; allowed is the name of a file, or id: and a key id",
+                               path, i);
+    return result;
+}

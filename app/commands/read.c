@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <bearertap/commands.h>
+#include <bearertap/configuration.h>
 #include <bearertap/spread.h>
 #include <bearertap/worker.h>
 
@@ -23,6 +24,7 @@ static const char help[] =
     "Needs no privileges. Several files are read in order, as one capture.\n"
     "\n"
     "Options:\n"
+    "  -c, --config FILE    a configuration (JSON; the README has all members); what is also given here wins\n"
     "  -k, --keys KEYS      a list of revoked keys: a JWK Set, a text file with one key id a line, or PEM;\n"
     "                       any number of times\n"
     "  -k id:VALUE          one revoked key by its id: kid or thumbprint (hex, base64url)\n"
@@ -40,6 +42,7 @@ static const char help[] =
     "  bearertap read -k config/storm-0558.jwks.json capture.pcap\n"
     "  tcpdump -i eth0 -w - 'tcp port 80' | bearertap read -k id:1LTMzakihiRla_8z2BEJVXeWMqo -\n"
     "  bearertap read -k revoked.txt *.pcapng | jq .source.ip\n"
+    "  bearertap read -c config/bearertap.example.json capture.pcap\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 alerts (only with --fail-on-alert). A file that cannot be read is "
     "a\n"
@@ -49,9 +52,11 @@ static const char help[] =
     "it ends by SIGPIPE, and says how many lines were not written.\n";
 
 struct read_options {
-    struct pipeline_options pipeline;
+    struct pipeline_options pipeline; /* no format, no workers: not said */
     const char *const *paths;
     unsigned paths_count;
+    const char *configuration_path;
+    struct configuration configuration;
     const char **key_arguments; /* of -k, in order */
     int key_arguments_count;
     struct key_list *keys;
@@ -69,16 +74,44 @@ static unsigned usable_cpus(void)
 static int load_keys(struct read_options *options)
 {
     struct error error = {""};
-    if (options->key_arguments_count == 0)
+    const struct configuration *configuration = &options->configuration;
+    if (options->key_arguments_count == 0 && configuration->keys_count == 0)
         return EXIT_DONE;
     int result = key_list_create(&options->keys);
     if (result != 0)
         error_set(&error, -result, "out of memory for the revoked keys");
+    for (unsigned i = 0; i < configuration->keys_count && result == 0; i++)
+        result = key_argument_add(options->keys, configuration->keys[i], &error);
     for (int i = 0; i < options->key_arguments_count && result == 0; i++)
         result = key_argument_add(options->keys, options->key_arguments[i], &error);
     if (result != 0)
         log_error("%s", error.text);
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* What the command line does not say, the configuration may, and else what is usual. */
+static int configure(struct read_options *options, bool terminal)
+{
+    struct configuration *configuration = &options->configuration;
+    struct pipeline_options *pipeline = &options->pipeline;
+    if (options->configuration_path != NULL) {
+        struct error error = {""};
+        if (configuration_load(options->configuration_path, configuration, &error) != 0) {
+            log_error("%s", error.text);
+            return EXIT_FAILED;
+        }
+    }
+    if (pipeline->format == NULL)
+        pipeline->format = configuration->format;
+    if (pipeline->format == NULL)
+        pipeline->format = alert_format_find(terminal ? "text" : "ecs");
+    if (pipeline->workers == 0)
+        pipeline->workers = configuration->workers;
+    if (pipeline->workers == 0)
+        pipeline->workers = usable_cpus();
+    pipeline->filter = filter_is_empty(&configuration->filter) ? NULL : &configuration->filter;
+    pipeline->responses = configuration->responses;
+    return EXIT_DONE;
 }
 
 static int set_workers(struct read_options *options, const char *argument)
@@ -96,6 +129,7 @@ static int parse(int argc, char **argv, struct read_options *options)
 {
     enum { OPTION_TOKENS = 256, OPTION_FAIL_ON_ALERT };
     static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
         {"keys", required_argument, NULL, 'k'},
         {"format", required_argument, NULL, 'f'},
         {"workers", required_argument, NULL, 'w'},
@@ -105,8 +139,15 @@ static int parse(int argc, char **argv, struct read_options *options)
         {NULL, 0, NULL, 0},
     };
     opterr = 0;
-    for (int option, result; (option = getopt_long(argc, argv, ":k:f:w:q", longs, NULL)) != -1;) {
+    for (int option, result; (option = getopt_long(argc, argv, ":c:k:f:w:q", longs, NULL)) != -1;) {
         switch (option) {
+        case 'c':
+            if (options->configuration_path != NULL)
+                return refuse_usage("read", "-c is given twice; there is one configuration");
+            if (argument_looks_like_token(optarg))
+                return refuse_usage("read", "the configuration's name looks like a token");
+            options->configuration_path = optarg;
+            break;
         case 'k':
             options->key_arguments[options->key_arguments_count++] = optarg;
             break;
@@ -211,10 +252,7 @@ static int run(int argc, char **argv)
     bool terminal = isatty(STDOUT_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR"); /* no-color.org: set and not empty */
     struct read_options options = {
-        .pipeline = {.workers = usable_cpus(),
-                     .format = alert_format_find(terminal ? "text" : "ecs"),
-                     .color = terminal && (no_color == NULL || no_color[0] == '\0'),
-                     .output_fd = STDOUT_FILENO},
+        .pipeline = {.color = terminal && (no_color == NULL || no_color[0] == '\0'), .output_fd = STDOUT_FILENO},
         .key_arguments = calloc((size_t)argc, sizeof(*options.key_arguments)),
     };
     if (options.key_arguments == NULL) {
@@ -222,6 +260,8 @@ static int run(int argc, char **argv)
         return EXIT_FAILED;
     }
     int status = parse(argc, argv, &options);
+    if (status == EXIT_DONE)
+        status = configure(&options, terminal);
     if (status == EXIT_DONE)
         status = load_keys(&options);
     if (status == EXIT_DONE) {
@@ -235,6 +275,7 @@ static int run(int argc, char **argv)
         status = report(&options, &result, status, &error);
     }
     key_list_destroy(options.keys);
+    configuration_release(&options.configuration);
     free(options.key_arguments);
     return status;
 }

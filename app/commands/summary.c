@@ -86,6 +86,14 @@ static void print_not_inspected(FILE *out, const struct pipeline_result *result)
         fprintf(out, "not inspected: %s packet%s (%s) came when the flow table was full\n",
                 number(totals->outcomes[OUTCOME_FLOW_TABLE_FULL]), plural(totals->outcomes[OUTCOME_FLOW_TABLE_FULL]),
                 size(totals->bytes[BYTES_NO_FLOW]));
+    if (totals->outcomes[OUTCOME_FILTERED] > 0)
+        fprintf(out, "not inspected: %s packet%s (%s) of connections that the configuration's filter leaves out\n",
+                number(totals->outcomes[OUTCOME_FILTERED]), plural(totals->outcomes[OUTCOME_FILTERED]),
+                size(totals->bytes[BYTES_FILTERED]));
+    if (totals->bytes[BYTES_SKIPPED_BODY] + totals->bytes[BYTES_SKIPPED_RESPONSE] > 0)
+        fprintf(out, "not inspected: %s of %s, which scan.responses leaves out\n",
+                size(totals->bytes[BYTES_SKIPPED_BODY] + totals->bytes[BYTES_SKIPPED_RESPONSE]),
+                totals->bytes[BYTES_SKIPPED_BODY] > 0 ? "response bodies" : "responses");
     if (totals->outcomes[OUTCOME_IP_FRAGMENT] > 0)
         fprintf(out, "not inspected: %s IP fragment%s\n", number(totals->outcomes[OUTCOME_IP_FRAGMENT]),
                 plural(totals->outcomes[OUTCOME_IP_FRAGMENT]));

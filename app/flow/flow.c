@@ -136,7 +136,7 @@ static void leave_list(struct flow_table *table, struct flow *flow)
 
 static void enter_list(struct flow_table *table, struct flow *flow, enum flow_list to)
 {
-    flow->list = (uint8_t)to;
+    flow->list = (uint8_t)to & 0x3;
     list_append(&table->lists[to], flow_index(table, flow) + 1);
 }
 
@@ -342,6 +342,7 @@ static void flow_clear(struct flow *flow, uint64_t time_ns, uint16_t capture_por
     flow->first_time_ns = time_ns;
     flow->last_seen_ms = milliseconds(time_ns);
     flow->flags = FLOW_FRESH;
+    flow->opened = 0;
     flow->capture_port = capture_port;
 }
 

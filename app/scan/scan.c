@@ -90,7 +90,9 @@ static hs_stream_t *open_stream(struct scan *scan, struct flow *flow, struct flo
         (flow->flags & FLOW_CLIENT_KNOWN) != 0 && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != (direction == 1);
     of->flags |= DIRECTION_SCAN_OPEN;
     scan->opened_at = scan->begin;
-    if (scan->begin > 0) {
+    if (scan->run->opened_at != NULL) {
+        *scan->run->opened_at = scan->begin;
+    } else if (scan->begin > 0) {
         struct flow_extra *extra = flow_extra_get(scan->options.flows, flow, direction);
         if (extra != NULL)
             extra->scan_opened_at = scan->begin;
@@ -338,7 +340,7 @@ void scan_run(struct scan *scan, const struct stream_run *run)
         stream = open_stream(scan, run->flow, of, run->direction);
     } else {
         stream = (hs_stream_t *)(void *)of->scan_state;
-        scan->opened_at = extra != NULL ? extra->scan_opened_at : 0;
+        scan->opened_at = run->opened_at != NULL ? *run->opened_at : extra != NULL ? extra->scan_opened_at : 0;
     }
     for (uint32_t done = 0; done < run->length; done += PIECE_BYTES)
         scan_piece(scan, stream, run->bytes + done,
@@ -353,6 +355,15 @@ void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t
 {
     load_captures(scan, flow_extra_find(scan->options.flows, &flow->directions[direction]));
     captures_cut(scan, time_ns);
+}
+
+void scan_leave_out(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns)
+{
+    struct flow_direction *of = &flow->directions[direction];
+    if ((of->flags & DIRECTION_SCAN_OPEN) == 0)
+        return;
+    scan_cut(scan, flow, direction, time_ns);
+    of->flags &= (uint8_t)~DIRECTION_SCAN_OPEN;
 }
 
 void scan_end(struct scan *scan, struct flow *flow, uint64_t time_ns)

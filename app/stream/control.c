@@ -64,6 +64,8 @@ void take_syn(struct stream *stream, const struct segment *segment)
     bool from_client = (segment->flags & TCP_ACK) == 0;
     unsigned client = from_client ? stream->direction : 1 - stream->direction;
     bool known = (flow->flags & FLOW_CLIENT_KNOWN) != 0;
+    if (from_client)
+        flow->opened = (uint8_t)(flow->opened | 1u << stream->direction) & 0x3;
     if ((of->flags & DIRECTION_STARTED) == 0 && of->position > 0) /* it was settling anew */
         of->flags |= DIRECTION_AFTER_GAP;
     if (!known || (from_client && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != (client == 1))) {

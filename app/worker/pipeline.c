@@ -100,7 +100,8 @@ size_t pipeline_bytes(const struct pipeline_options *options)
     struct stream_options stream = stream_options_of(NULL, workers);
     struct http_options http = http_options_of(NULL, workers);
     size_t a_worker = sizeof(struct worker) + flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
-                      (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES + (8 << 20);
+                      (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES +
+                      leave_out_bytes(&options->responses, flows.flows_max) + (8 << 20);
     size_t bytes = workers * a_worker + sizeof(struct worker) + spread_bytes(workers) + chunk_pool_bytes(CHUNKS) +
                    (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
     return bytes + bytes / 16;
@@ -126,6 +127,8 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
         worker->source = pipeline->options.sources[number];
     else if (number == workers)
         worker->source = pipeline->options.sources[0];
+    if (worker->source != NULL)
+        worker->filter = pipeline->options.filter;
     if (number == workers)
         return 0; /* the reader only receives and decodes */
 
@@ -139,6 +142,8 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->http = worker->stream != NULL ? http_create(&http) : NULL;
     worker->memory = verdict_memory_create(pipeline->keys);
     result = outbox_create(&worker->outbox, &pipeline->outboxes, number, pipeline->keys);
+    if (leave_out_create(&worker->leave_out, &pipeline->options.responses, flows.flows_max) != 0)
+        result = -ENOMEM;
     if (worker->http == NULL || worker->memory == NULL || result != 0)
         return error_set(error, ENOMEM, "out of memory for worker %u", number);
     worker->keys = pipeline->keys;

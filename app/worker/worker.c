@@ -70,9 +70,14 @@ static void inspect_run(struct worker *worker, const struct stream_run *run)
     flow->flags = (uint8_t)((flow->flags & ~FLOW_LAST_SPOKE_ONE) | (is_one ? FLOW_LAST_SPOKE_ONE : 0));
     bool from_server = (flow->flags & FLOW_CLIENT_KNOWN) != 0 && ((flow->flags & FLOW_CLIENT_IS_ONE) != 0) != is_one;
     if (from_server) {
-        scan_run(worker->scan, run);
+        if (worker->leave_out.any_response)
+            leave_out_of_response(worker, run);
+        else
+            scan_run(worker->scan, run);
         return;
     }
+    if (worker->leave_out.any_response)
+        leave_out_note_client(worker, run);
     if (run->after_gap) {
         scan_cut(worker->scan, flow, run->direction, run->time_ns);
         worker_send_waiting(worker, flow, run->direction);
@@ -111,6 +116,8 @@ static void conclude_flow(struct worker *worker, struct flow *flow)
         worker_send_waiting(worker, flow, direction);
         http_forget(worker->http, flow, direction);
     }
+    if (worker->leave_out.any_response)
+        leave_out_forget(worker, flow);
 }
 
 void worker_end_flow(void *context, struct flow *flow)
@@ -122,21 +129,28 @@ void worker_end_flow(void *context, struct flow *flow)
 }
 
 /* The payload in one piece: nearly always where it lies. */
-static const uint8_t *payload_of(struct worker *worker, struct rte_mbuf *mbuf, const struct segment *segment)
+static const uint8_t *payload_of(struct worker *worker, struct rte_mbuf *mbuf, const struct flow *flow,
+                                 unsigned direction, const struct segment *segment)
 {
     if (segment->payload_length == 0)
         return NULL;
+    /* What nobody looks at needs not be put together: any bytes will do. */
+    if (worker->leave_out.any_response && mbuf->nb_segs > 1 && segment->payload_length <= sizeof(worker->linear) &&
+        leave_out_whole_payload(worker, flow, direction, segment))
+        return worker->linear;
     return rte_pktmbuf_read(mbuf, segment->payload_offset, segment->payload_length, worker->linear);
 }
 
 /* Payload is new to the cache, and scanning it waits for every line: two packets ahead all of it is asked for. */
-static void prefetch_payload(const struct burst *burst, unsigned i)
+static void prefetch_payload(const struct worker *worker, const struct burst *burst, unsigned i)
 {
     if (i >= burst->count || burst->outcomes[i] != OUTCOME_PENDING)
         return;
     const struct segment *segment = &burst->segments[i];
     const uint8_t *payload = rte_pktmbuf_mtod_offset(burst->mbufs[i], const uint8_t *, segment->payload_offset);
     uint32_t length = segment->payload_length < 2048 ? segment->payload_length : 2048;
+    if (worker->leave_out.any_response)
+        length = leave_out_prefetch_length(worker, burst->flows[i], burst->directions[i], length);
     for (uint32_t at = 0; at < length; at += 64)
         rte_prefetch0(payload + at);
 }
@@ -149,7 +163,7 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
     flow_begin_segment(worker->flows, flow, direction, segment, burst->time_ns[i], burst->mbufs[i]->port);
     if (worker->waiting > 0)
         worker_send_overdue(worker, flow, burst->time_ns[i]);
-    const uint8_t *payload = payload_of(worker, burst->mbufs[i], segment);
+    const uint8_t *payload = payload_of(worker, burst->mbufs[i], flow, direction, segment);
     burst->outcomes[i] = segment->payload_length > 0 ? OUTCOME_INSPECTED : OUTCOME_NO_PAYLOAD;
     struct stream_run run;
     if (stream_pass(worker->stream, flow, direction, segment, payload, burst->time_ns[i], &run)) {
@@ -174,9 +188,10 @@ static void account_burst(struct counters *counters, const struct burst *burst)
     live->received += burst->count;
     for (unsigned i = 0; i < burst->count; i++) {
         live->outcomes[burst->outcomes[i]]++;
-        if (burst->outcomes[i] == OUTCOME_FLOW_TABLE_FULL) {
+        bool is_filtered = burst->outcomes[i] == OUTCOME_FILTERED;
+        if (is_filtered || burst->outcomes[i] == OUTCOME_FLOW_TABLE_FULL) {
             live->payload += burst->segments[i].payload_length;
-            live->bytes[BYTES_NO_FLOW] += burst->segments[i].payload_length;
+            live->bytes[is_filtered ? BYTES_FILTERED : BYTES_NO_FLOW] += burst->segments[i].payload_length;
         }
     }
     counters_publish(counters);
@@ -204,11 +219,15 @@ static void inspect_all(struct worker *worker)
         key_table_reader_online(worker->keys, worker->number);
         stamp(worker, burst);
         packet_decode(burst, &worker->hash_key);
+        if (worker->filter != NULL)
+            filter_apply(worker->filter, burst);
         flow_look_up(worker->flows, burst);
-        prefetch_payload(burst, 0);
-        prefetch_payload(burst, 1);
+        if (worker->leave_out.any_response)
+            leave_out_prefetch_frames(worker, burst);
+        prefetch_payload(worker, burst, 0);
+        prefetch_payload(worker, burst, 1);
         for (unsigned i = 0; i < burst->count; i++) {
-            prefetch_payload(burst, i + 2);
+            prefetch_payload(worker, burst, i + 2);
             if (burst->outcomes[i] == OUTCOME_PENDING)
                 inspect_segment(worker, burst, i);
         }
@@ -246,6 +265,8 @@ int reader_run(void *argument)
     while (receive_from_source(reader, burst)) {
         stamp(reader, burst);
         packet_decode(burst, &reader->hash_key);
+        if (reader->filter != NULL)
+            filter_apply(reader->filter, burst);
         spread_to_owners(reader->spread, burst, reader->live_input);
         account_burst(&reader->counters, burst);
         capture_release(burst->mbufs, burst->count);

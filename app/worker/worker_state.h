@@ -5,13 +5,22 @@
 #include <stdatomic.h>
 
 #include <bearertap/alert.h>
+#include <bearertap/filter.h>
 #include <bearertap/http.h>
+#include <bearertap/response.h>
 #include <bearertap/spread.h>
 #include <bearertap/stream.h>
 #include <bearertap/verdict.h>
 #include <bearertap/worker.h>
 
 #include "outbox.h"
+
+/* What a worker may leave out of what servers send (leave_out.c). */
+struct leave_out {
+    struct response_policy responses;
+    bool any_response;
+    struct response_frame *frames; /* by flow; NULL: nobody asks where a response's body is */
+};
 
 /* Everything that one worker touches; nothing in it is another's, but for what is said to be shared. */
 struct worker {
@@ -28,6 +37,8 @@ struct worker {
     struct verdict_memory *memory;
     struct outbox outbox;
     struct siphash_key hash_key;
+    const struct filter *filter; /* of who receives from outside; NULL: all is inspected */
+    struct leave_out leave_out;
     uint64_t now_ns;               /* packet time of the last packet */
     uint64_t told_time_ns;         /* packet time of the last RECORD_TIME */
     bool sighted;                  /* some record was sent */
@@ -61,6 +72,27 @@ void worker_send_forgotten(struct worker *worker);
 void worker_look_at_waiting(struct worker *worker, const struct stream_run *piece);
 void worker_send_flow_end(struct worker *worker, const struct flow *flow);
 void worker_send_time(struct worker *worker);
+
+/*
+ * What is left out of responses (leave_out.c). The first two are for worker_create: the EAL memory that is taken for so
+ * many flows; and 0, or -1 when there is none. All the others are for workers with leave_out.any_response.
+ */
+size_t leave_out_bytes(const struct response_policy *policy, uint32_t flows_max);
+int leave_out_create(struct leave_out *leave_out, const struct response_policy *policy, uint32_t flows_max);
+/* Asks for the frames of the burst's flows. */
+void leave_out_prefetch_frames(const struct worker *worker, const struct burst *burst);
+/* So many of a payload's bytes are likely to be looked at. */
+uint32_t leave_out_prefetch_length(const struct worker *worker, const struct flow *flow, unsigned direction,
+                                   uint32_t length);
+/* Will no byte of this segment's payload be looked at, by anybody? To be asked right before it is taken. */
+bool leave_out_whole_payload(const struct worker *worker, const struct flow *flow, unsigned direction,
+                             const struct segment *segment);
+/* Scans of a server's bytes what is not to be left out. */
+void leave_out_of_response(struct worker *worker, const struct stream_run *run);
+/* What a client sends may say that there are no responses. */
+void leave_out_note_client(struct worker *worker, const struct stream_run *run);
+/* The connection is over. */
+void leave_out_forget(struct worker *worker, const struct flow *flow);
 
 /* A flow leaves its table: what is held of it is inspected, and its captures end. */
 void worker_end_flow(void *worker, struct flow *flow);

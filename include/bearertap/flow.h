@@ -75,7 +75,8 @@ struct flow {
     uint32_t last_seen_ms; /* low half of packet time in milliseconds: compared by difference */
     struct list_link link; /* on its list; also the free list */
     uint16_t capture_port; /* of its first packet */
-    uint8_t list;          /* enum flow_list */
+    uint8_t list : 4;      /* enum flow_list */
+    uint8_t opened : 4;    /* stream's: a bit for each end that opened the connection, by a SYN without an ACK */
     uint8_t flags;         /* enum flow_flags */
     struct flow_direction directions[2];
 };

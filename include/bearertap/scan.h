@@ -111,6 +111,9 @@ void scan_close(struct scan *scan);
 /* Scans the next bytes of a direction. */
 void scan_run(struct scan *scan, const struct stream_run *run);
 
+/* The direction's next bytes are left out: its captures end where they are, and the scan begins anew behind them. */
+void scan_leave_out(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns);
+
 /* A direction's bytes stop here, at a gap: its captures end where they are, while their request is still known. */
 void scan_cut(struct scan *scan, struct flow *flow, unsigned direction, uint64_t time_ns);
 

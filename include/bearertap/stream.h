@@ -49,6 +49,9 @@ struct stream_run {
     uint64_t position; /* of the first byte in the stream */
     bool after_gap;    /* bytes are missing right before the first one */
     uint64_t time_ns;  /* of the packet that made these bytes available */
+    /* Where the scanner notes at which position it began anew; NULL: in the direction's extra, which it gets for that.
+     * The same for all runs of a direction. */
+    uint64_t *opened_at;
 };
 
 struct stream;

@@ -9,7 +9,9 @@
 #include <bearertap/capture.h>
 #include <bearertap/counters.h>
 #include <bearertap/error.h>
+#include <bearertap/filter.h>
 #include <bearertap/keys.h>
+#include <bearertap/response.h>
 
 /*
  * Workers, and the pipeline around them: packets in, records out, lines written.
@@ -24,6 +26,8 @@ struct pipeline_options {
     unsigned sources_count;
     bool live_input;              /* a source may go quiet any time: what came is passed on at once */
     const struct key_list *keys;  /* NULL: none given */
+    const struct filter *filter;  /* NULL: all connections are inspected */
+    struct response_policy responses;
     unsigned workers;
     uint32_t flows_max; /* connections that have room, in all workers together; 0: a million */
     bool all_tokens;

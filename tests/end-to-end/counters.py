@@ -56,20 +56,21 @@ def known_counters(source):
     return known
 
 
-CAPTURES = []  # (function that gives a Tape, {(heading, name): number})
+CAPTURES = []  # (function that gives a Tape, {(heading, name): number}, configuration)
 
 
-def counts(**numbers):
+def counts(configuration=None, **numbers):
     """Before a function that gives a tape: what must be counted, `heading__name=number`."""
     def register(function):
-        CAPTURES.append((function, {tuple(name.split("__")): number for name, number in numbers.items()}))
+        expected = {tuple(name.split("__")): number for name, number in numbers.items()}
+        CAPTURES.append((function, expected, configuration or {}))
         return function
     return register
 
 
 def counted():
     """Counters that some capture makes count, or a unit test whose assertion is there."""
-    result = {counter for _, numbers in CAPTURES for counter, number in numbers.items() if number > 0}
+    result = {counter for _, numbers, _ in CAPTURES for counter, number in numbers.items() if number > 0}
     for counter, (path, assertion) in BY_UNIT_TEST.items():
         if assertion in without_comments(f"{harness.SOURCE}/{path}"):
             result.add(counter)
@@ -398,6 +399,42 @@ def a_token_of_each_algorithm():
     return tape
 
 
+ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
+
+
+def a_request_and_its_answer():
+    tape = Tape()
+    connection = tape.connection()
+    connection.client(head())
+    connection.server(ANSWER + "twenty bytes of body")
+    connection.client(flags=ACK | FIN)
+    connection.server(flags=ACK | FIN)
+    return tape
+
+
+@counts(payload__skipped_body=20, payload__scanned=18 + len(ANSWER), packets__inspected=2,
+        configuration={"scan": {"responses": "headers"}})
+def bodies_that_are_left_out():
+    return a_request_and_its_answer()
+
+
+@counts(payload__skipped_body=15, payload__scanned=18 + len(ANSWER) + 5, configuration={"scan": {"responses": 5}})
+def bodies_scanned_to_a_depth():
+    return a_request_and_its_answer()
+
+
+@counts(payload__skipped_response=len(ANSWER) + 20, payload__scanned=18, packets__inspected=2,
+        configuration={"scan": {"responses": "none"}})
+def responses_that_are_left_out():
+    return a_request_and_its_answer()
+
+
+@counts(packets__filtered=7, payload__filtered=18 + len(ANSWER) + 20, payload__scanned=0, packets__inspected=0,
+        events__connections=0, configuration={"filter": {"exclude": [{"ports": [80]}]}})
+def a_connection_that_is_filtered_out():
+    return a_request_and_its_answer()
+
+
 # A full flow table, for all that happens only then.
 
 FLOWS = 1 << 20  # as many as there are extras; contexts are fewer. All of them of app/worker/pipeline.c.
@@ -472,13 +509,15 @@ def every_counter_has_something_that_makes_it_count():
     assert not problems, "\n".join(problems)
 
 
-@test(each=[function.__name__ for function, _ in CAPTURES])
+@test(each=[function.__name__ for function, _, _ in CAPTURES])
 def what_is_counted_is_what_there_was(name):
-    function, numbers = next(capture for capture in CAPTURES if capture[0].__name__ == name)
+    function, numbers, configuration = next(capture for capture in CAPTURES if capture[0].__name__ == name)
     path = scratch("counters.pcap")
     function().write(path)
+    with open(scratch("counters.json"), "w") as file:
+        json.dump(configuration, file)
     try:
-        run = bearertap("read", "-w", "1", "-f", "ecs", "-k", f"id:{KEY}", path)
+        run = bearertap("read", "-c", file.name, "-w", "1", "-f", "ecs", "-k", f"id:{KEY}", path)
     finally:
         os.unlink(path)
     told = summary(run)

@@ -287,3 +287,45 @@ mutation("unfinished-lines", "lines still in the buffer at the end are not writt
          "app/alert/alert.c",
          "    folds_end(alerts->folds);\n    return alerts_flush(alerts, error);",
          "    folds_end(alerts->folds);\n    return 0;")
+
+# What the configuration lets be left out.
+
+mutation("head-has-a-body", "a body that begins like a response is left out, and with it what follows on a HEAD",
+         "app/http/response.c",
+         "if (version[++matched] == '\\0') {", "if (version[++matched] == '!') {")
+mutation("two-lengths", "of two lengths that differ the last one counts",
+         "app/http/response.c",
+         "(frame->length_known && number != frame->content_length);", "false;")
+mutation("both-framings", "chunks and a length together are taken for chunks",
+         "app/http/response.c",
+         "(frame->chunked && (frame->length_known || frame->old))", "(frame->chunked && frame->old)")
+mutation("body-of-a-304", "a response without a body is taken to have one",
+         "app/http/response.c",
+         "frame->status == 204 || frame->status == 304", "frame->status == 204")
+mutation("gap-past-a-body", "a gap that goes over a body's end is followed over",
+         "app/http/response.c",
+         "position <= frame->next || position > frame->body_end", "position <= frame->next")
+mutation("trailers-left-out", "trailers are left out with the chunks",
+         "app/http/response.c",
+         "        taken = step_trailers(frame, bytes, length);\n        is_body = false;\n",
+         "        taken = step_trailers(frame, bytes, length);\n")
+mutation("policy-without-the-opening", "a SYN with an ACK is enough to pass for the server",
+         "app/worker/leave_out.c",
+         "(flow->opened & (2u >> direction)) != 0;", "true;")
+mutation("scan-over-what-is-left-out", "the scan goes on behind a body as if nothing had been left out",
+         "app/scan/scan.c",
+         "    scan_cut(scan, flow, direction, time_ns);\n    of->flags &= (uint8_t)~DIRECTION_SCAN_OPEN;\n",
+         "    scan_cut(scan, flow, direction, time_ns);\n")
+mutation("filter-of-one-direction", "a filter looks at where a packet goes, not where it comes from",
+         "app/packet/filter.c",
+         " ||\n            has_end(rule, endpoints->source, endpoints->source_port, endpoints->ip_version))", ")")
+mutation("prefix-of-the-other-version", "a prefix of IPv4 covers IPv6 addresses too",
+         "app/packet/filter.c",
+         "found = prefix->ip_version == ip_version && (halves", "found = (halves")
+mutation("configuration-repeats-a-secret", "what stands where it is not allowed is repeated",
+         "app/configuration/configuration.c",
+         "else if (shown != SHOWN_NOT && made_of(text, bytes, shown == SHOWN_WORD ? WORD_SHOWN_MAX : NAME_SHOWN_MAX + 16))",
+         "else if (shown != SHOWN_NOT)")
+mutation("configuration-takes-duplicates", "of a member that is there twice the last one counts",
+         "app/configuration/configuration.c",
+         "JSON_REJECT_DUPLICATES | JSON_DECODE_ANY", "JSON_DECODE_ANY")

@@ -333,7 +333,7 @@ static void connections_begin_with_a_syn_and_under_way_without_and_never_within_
         for (unsigned i = 0; i < traffic_mixes_count; i++) {
             struct traffic_options options = options_of(traffic_mixes[i].name);
             struct maker maker;
-            unsigned without_syn = 0, with_server = 0;
+            unsigned without_syn = 0, with_server = 0, within_answer = 0;
             options.under_way = under_way;
             make(&maker, &options);
             memset(seen, 0, sizeof(seen));
@@ -348,6 +348,8 @@ static void connections_begin_with_a_syn_and_under_way_without_and_never_within_
                     assert_true(number < options.flows);
                     without_syn++;
                     with_server += !maker.packet.from_client;
+                    within_answer += !maker.packet.from_client && maker.packet.payload_length > 0 &&
+                                     memcmp(payload_of(&maker.packet), "HTTP/1.1", 8) != 0;
                 }
                 seen[number] = true;
                 if (maker.packet.from_client && maker.packet.payload_length > 0 && !spoke[number]) {
@@ -357,6 +359,7 @@ static void connections_begin_with_a_syn_and_under_way_without_and_never_within_
             }
             assert_true(under_way ? without_syn > options.flows * 9 / 10 : without_syn == 0);
             assert_true(!under_way || with_server > options.flows / 4);
+            assert_true(!under_way || i > 0 || within_answer > options.flows / 4); /* 0 is api */
             traffic_destroy(maker.traffic);
         }
 }

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <bearertap/configuration.h>
 #include <bearertap/error.h>
@@ -15,11 +16,13 @@ struct command {
     const char *name;
     const char *summary;               /* for the list of commands */
     const char *help;                  /* for --help: usage, options, examples */
+    void (*more_help)(FILE *out);      /* behind it, what a table knows; NULL: nothing */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns an exit status */
 };
 
 extern const struct command read_command;
 extern const struct command keys_command;
+extern const struct command gen_command;
 extern const struct command bench_command;
 
 /* A token given by mistake where a name belongs must not be repeated in a message. What is a file's name is none. */

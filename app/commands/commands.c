@@ -24,6 +24,7 @@
 static const struct command *const commands[] = {
     &read_command,
     &keys_command,
+    &gen_command,
     &bench_command,
 };
 
@@ -190,6 +191,8 @@ static int run_named(int argc, char **argv)
             help = help || strcmp(argv[j], "--help") == 0 || strcmp(argv[j], "-h") == 0;
         if (help) {
             fputs(commands[i]->help, stdout);
+            if (commands[i]->more_help != NULL)
+                commands[i]->more_help(stdout);
             return EXIT_DONE;
         }
         if (!start_openssl()) {

@@ -253,11 +253,12 @@ static void end_message(struct connection *connection)
         /* An answer that is quick takes the acknowledgement along. */
         bool is_slow = (connection->message.seed >> 20 & 7) == 0;
         connection->acknowledge_by = is_slow ? SIDE_SERVER : SIDE_NOBODY;
+        connection->has_asked = true;
         connection->phase = PHASE_RESPONSE;
         return;
     }
     connection->acknowledge_by = SIDE_CLIENT;
-    connection->is_settled = true;
+    connection->is_settled = connection->has_asked;
     connection->phase = --connection->calls_left > 0 ? PHASE_REQUEST : PHASE_FIN;
 }
 

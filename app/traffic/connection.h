@@ -63,7 +63,8 @@ struct connection {
     uint8_t unacknowledged; /* full segments */
     uint8_t acknowledge_by; /* who acknowledges before anything else comes */
     bool message_begun;     /* and not all of it was made */
-    bool is_settled;        /* a response was sent whole: both ends know each other, and chaos may begin */
+    bool has_asked;         /* a request was sent whole, ... */
+    bool is_settled;        /* ... and an answer to it: both ends are known, and chaos may begin */
     bool ipv6, has_timestamps, server_closes;
     uint8_t held_kind, held_behind;
     struct connection_segment held;

@@ -102,6 +102,7 @@ static void put_deep_header(struct text *text, const struct pools *pools, struct
 static void put_authorization(struct text *text, const struct pools *pools, const struct token_recipe *token,
                               uint64_t client, struct http_message *message)
 {
+    message->announced_at = (uint32_t)text->length;
     text_put(text, client / 18 % 4 == 0 ? "authorization: " : "Authorization: ");
     text_put(text, client / 72 % 16 == 0 ? "bearer " : "Bearer ");
     message->header_begin = (uint32_t)text->length;

@@ -24,7 +24,8 @@ struct http_message {
     uint32_t length;               /* all, with the tail */
     uint8_t body;                  /* enum pool_kind */
     uint8_t tail_length;
-    uint32_t header_begin, header_end, token_end; /* of a request's token: its JOSE header with the '.', its end */
+    /* Of a request's token: the header field that holds it, its JOSE header with the '.', its end. */
+    uint32_t announced_at, header_begin, header_end, token_end;
 };
 
 /* The tail of bodies in these pools: what closes the list or the string. */

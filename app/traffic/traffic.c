@@ -166,7 +166,7 @@ static void tell_sighting(struct traffic *traffic, const struct connection *conn
         .connection = connection->number,
         .ipv6 = connection->ipv6,
         .key = connection->key,
-        .placement = loses(connection, 0, message->header_begin) ? "other" : "authorization",
+        .placement = loses(connection, message->announced_at, message->header_begin) ? "other" : "authorization",
         .truncated = loses(connection, message->header_end, message->token_end + 1),
     };
     connection_ends(connection, &client, &server);

@@ -10,6 +10,7 @@
 
 #include <bearertap/commands.h>
 #include <bearertap/error.h>
+#include <bearertap/nearest.h>
 #include <bearertap/traffic.h>
 
 #include "command.h"

@@ -24,6 +24,10 @@
 
 #define BUCKET_SLOTS 8
 
+/* So many slots of the first bucket are used before the second is thought of. At the load of one half, at most, five in
+ * six connections then stand in their first, and both being full is still no matter of chance. */
+#define FIRST_BUCKET_MOST 5
+
 struct bucket {
     alignas(64) uint32_t tags[BUCKET_SLOTS];
     uint32_t flows[BUCKET_SLOTS]; /* index + 1; 0: empty */
@@ -244,7 +248,8 @@ static bool index_insert(struct flow_table *table, uint64_t hash, uint32_t flow_
     unsigned used, other_used;
     unsigned slot = bucket_free_slot(bucket, &used);
     unsigned other_slot = bucket_free_slot(other, &other_used);
-    if (other_used < used) {
+    /* The first is the one that is looked into first: it is left for the other only when it fills. */
+    if (used > FIRST_BUCKET_MOST && other_used < used) {
         bucket = other;
         slot = other_slot;
     }
@@ -393,7 +398,6 @@ void flow_look_up(struct flow_table *table, struct burst *burst)
         if (burst->outcomes[i] != OUTCOME_PENDING)
             continue;
         rte_prefetch0(first_bucket(table, burst->hashes[i]));
-        rte_prefetch0(second_bucket(table, burst->hashes[i]));
     }
     /* Records by tag alone: a wrong guess costs a prefetch. */
     struct flow *guesses[BURST_MAX];
@@ -403,11 +407,9 @@ void flow_look_up(struct flow_table *table, struct burst *burst)
         uint32_t tag = hash_tag(burst->hashes[i]);
         const struct bucket *bucket = first_bucket(table, burst->hashes[i]);
         unsigned slots = slots_with_tag(bucket, tag);
-        if (slots == 0) {
-            bucket = second_bucket(table, burst->hashes[i]);
-            slots = slots_with_tag(bucket, tag);
-        }
         guesses[i] = NULL;
+        if (slots == 0)
+            rte_prefetch0(second_bucket(table, burst->hashes[i]));
         if (slots == 0 || bucket->flows[__builtin_ctz(slots)] == 0)
             continue;
         struct flow *flow = &table->flows[bucket->flows[__builtin_ctz(slots)] - 1];

@@ -36,6 +36,12 @@ struct http {
     uint32_t chunks_used, free_chunk;
     struct list keepers; /* extras with kept bytes */
 
+    /* The run at hand, of `pending_of`, follows on what is kept of it. It is not copied before somebody asks for its
+     * bytes, or it was scanned and its request goes on: most requests end in the run at hand. */
+    const uint8_t *pending;
+    uint32_t pending_length;
+    struct flow_extra *pending_of; /* NULL: there is none */
+
     struct http_cursor cursor; /* over the bytes that were looked at last */
     const struct flow_extra *cursor_of;
     const uint8_t *cursor_bytes;
@@ -78,10 +84,9 @@ static uint32_t keeper_of(const struct http *http, const struct flow_extra *extr
     return (uint32_t)(extra - flow_extra_at(http->options.flows, 0)) + 1;
 }
 
-/* `used`: bytes from its beginning on that may hold a token. */
-static void chunk_free(struct http *http, uint32_t link, uint32_t used)
+/* What stood in it stays until the next request takes its place, as it does in the packet that it came in. */
+static void chunk_free(struct http *http, uint32_t link)
 {
-    memset(&http->chunks[link - 1], 0, used);
     http->next_free[link - 1] = http->free_chunk;
     http->free_chunk = link;
 }
@@ -90,14 +95,12 @@ static void chunk_free(struct http *http, uint32_t link, uint32_t used)
 static void drop_front(struct http *http, struct flow_extra *extra, uint32_t count)
 {
     http->cursor.valid = false;
-    uint32_t end = extra->kept_head + extra->kept_length;
     extra->kept_length -= count;
     extra->kept_base += count;
     extra->kept_head += count;
     uint32_t gone = extra->kept_length == 0 ? FLOW_KEPT_CHUNKS : extra->kept_head / HTTP_KEPT_CHUNK;
     for (uint32_t i = 0; i < gone && extra->kept_chunks[i] != 0; i++)
-        chunk_free(http, extra->kept_chunks[i],
-                   end - i * HTTP_KEPT_CHUNK < HTTP_KEPT_CHUNK ? end - i * HTTP_KEPT_CHUNK : HTTP_KEPT_CHUNK);
+        chunk_free(http, extra->kept_chunks[i]);
     if (gone > 0) {
         memmove(extra->kept_chunks, extra->kept_chunks + gone, (FLOW_KEPT_CHUNKS - gone) * sizeof(uint32_t));
         memset(extra->kept_chunks + FLOW_KEPT_CHUNKS - gone, 0, gone * sizeof(uint32_t));
@@ -113,6 +116,8 @@ static void drop_front(struct http *http, struct flow_extra *extra, uint32_t cou
 
 static void lose_sync(struct http *http, struct flow_extra *extra)
 {
+    if (http->pending_of == extra)
+        http->pending_of = NULL;
     drop_front(http, extra, extra->kept_length);
     extra->kept_unsynced = true;
     extra->kept_overlong = false;
@@ -191,6 +196,17 @@ static void append(struct http *http, struct flow_extra *extra, const uint8_t *b
         bytes += here;
         length -= here;
     }
+}
+
+/* Takes the run at hand in, for somebody who wants to look at all of it. */
+static void take_pending_in(struct http *http, const struct flow_extra *of)
+{
+    if (of == NULL || http->pending_of != of)
+        return;
+    struct flow_extra *extra = http->pending_of;
+    http->pending_of = NULL;
+    extra->tracker.is_lost = true; /* the long way goes on from what is kept */
+    append(http, extra, http->pending, http->pending_length);
 }
 
 /* The window is full of one request, and where that ends isn't known. `bytes`: what is kept. */
@@ -272,14 +288,45 @@ void http_keep(struct http *http, struct flow *flow, unsigned direction, const u
     if (extra->kept_length == 0) {
         extra->kept_base = position;
         extra->kept_shed_at = SHED_FIRST;
+        memset(&extra->tracker, 0, sizeof(extra->tracker));
     }
+    if (extra->tracker.is_lost) {
+        append(http, extra, bytes, length);
+        return;
+    }
+    http->pending = bytes;
+    http->pending_length = length;
+    http->pending_of = extra;
+    http->cursor.valid = false;
+}
+
+/* Follows requests through the run at hand, and keeps what it has of the last one. */
+static void shed_pending(struct http *http, struct flow_extra *extra)
+{
+    const uint8_t *bytes = http->pending;
+    uint32_t length = http->pending_length, end;
+    enum http_track track = TRACK_MORE;
+    http->pending_of = NULL;
+    while (length > 0 && (track = http_track_request(&extra->tracker, bytes, length, &end)) == TRACK_COMPLETE) {
+        if (extra->kept_length > 0)
+            drop_front(http, extra, extra->kept_length);
+        extra->kept_base += end;
+        memset(&extra->tracker, 0, sizeof(extra->tracker));
+        bytes += end;
+        length -= end;
+    }
+    extra->tracker.is_lost = track == TRACK_LOST;
     append(http, extra, bytes, length);
 }
 
 void http_shed(struct http *http, struct flow *flow, unsigned direction)
 {
     struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
-    if (extra == NULL || extra->kept_length == 0)
+    if (extra == NULL)
+        return;
+    if (http->pending_of == extra)
+        shed_pending(http, extra);
+    if (extra->kept_length == 0)
         return;
     if (extra->kept_overlong) {
         if (extra->kept_head_end != UINT64_MAX)
@@ -288,7 +335,7 @@ void http_shed(struct http *http, struct flow *flow, unsigned direction)
     }
     /* Once a body's end is known nothing is added before it comes. */
     bool full = room_of(extra) == 0 && extra->kept_resume <= extra->kept_base + extra->kept_length;
-    if (extra->kept_length >= extra->kept_shed_at || full)
+    if ((extra->kept_length >= extra->kept_shed_at && extra->tracker.is_lost) || full)
         shed(http, extra, full);
 }
 
@@ -305,10 +352,11 @@ static uint8_t kept_byte(const struct http *http, const struct flow_extra *extra
     return http->chunks[extra->kept_chunks[at / HTTP_KEPT_CHUNK] - 1].bytes[at % HTTP_KEPT_CHUNK];
 }
 
-bool http_head_ends(const struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
+bool http_head_ends(struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
                     uint32_t length)
 {
     const struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    take_pending_in(http, extra);
     if (extra == NULL || position < extra->kept_base + 2 || extra->kept_base + extra->kept_length < position + length)
         return true;
     uint8_t before = kept_byte(http, extra, position - 2), last = kept_byte(http, extra, position - 1);
@@ -340,6 +388,7 @@ bool http_find_place(struct http *http, struct flow *flow, unsigned direction, u
                      struct http_place *place)
 {
     struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
+    take_pending_in(http, extra);
     if (extra == NULL || extra->kept_length == 0 || position < extra->kept_base)
         return false;
     uint64_t base = extra->kept_base, offset = position - base;

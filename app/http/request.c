@@ -5,9 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A method is a token (RFC 9110 section 9.1); the longest registered one has 17 characters. */
-#define METHOD_MAX 32
-
 struct walk {
     const uint8_t *bytes;
     uint32_t length;
@@ -52,11 +49,6 @@ static bool next_line(struct walk *walk, const uint8_t **line, const uint8_t **l
     return newline != NULL;
 }
 
-static bool is_method_byte(uint8_t c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
 /* RFC 9112 section 3. A line cut by the buffer's end is read as far as it goes. */
 static bool read_request_line(struct walk *walk, struct request *request)
 {
@@ -66,7 +58,7 @@ static bool read_request_line(struct walk *walk, struct request *request)
     bool whole = next_line(walk, &line, &end);
     request->line_end = walk->at;
     const uint8_t *at = line;
-    while (at < end && is_method_byte(*at) && at - line < METHOD_MAX)
+    while (at < end && http_is_method_byte(*at) && at - line < HTTP_METHOD_MAX)
         at++;
     if (at == line || at == end || *at != ' ')
         return !whole && at == end; /* cut in the method, or nothing but empty lines so far */
@@ -237,7 +229,7 @@ static void split_target(const struct request *request, struct http_place *place
     struct http_view rest = request->target;
     place->host = request->host;
     uint32_t scheme = 0;
-    while (scheme < rest.length && is_method_byte(rest.bytes[scheme]))
+    while (scheme < rest.length && http_is_method_byte(rest.bytes[scheme]))
         scheme++;
     if (scheme > 0 && rest.length - scheme > 3 && memcmp(rest.bytes + scheme, "://", 3) == 0) {
         const uint8_t *end = rest.bytes + rest.length, *authority = rest.bytes + scheme + 3, *at = authority;
@@ -332,89 +324,6 @@ bool http_find_request(const uint8_t *bytes, uint32_t length, uint32_t offset, s
     return http_cursor_place(&cursor, bytes, length, offset, place);
 }
 
-/* Do all of these bytes stand in a request's target: none is white space, a control byte, or from 0x80 on? */
-static bool all_are_of_target(const uint8_t *at, const uint8_t *end)
-{
-    const uint64_t high_bits = 0x8080808080808080u, beyond_space = 0x2121212121212121u;
-    for (; end - at >= 8; at += 8) {
-        uint64_t bytes;
-        memcpy(&bytes, at, sizeof(bytes));
-        if (((bytes | (bytes - beyond_space)) & high_bits) != 0) /* a borrow only makes it say no too often */
-            return false;
-    }
-    for (; at < end; at++)
-        if (*at <= ' ' || *at >= 0x80)
-            return false;
-    return true;
-}
-
-/* Is this line, whose end is `end`, a request line as nearly all are: single spaces, HTTP/1.0 or 1.1, CR and LF? */
-static bool is_plain_request_line(const uint8_t *line, const uint8_t *end)
-{
-    static const char version[] = " HTTP/1.";
-    enum { VERSION = sizeof(version) - 1, REST = VERSION + 3 };
-    if (end - line < REST + 3 || memcmp(end - REST, version, VERSION) != 0 || end[-3] < '0' || end[-3] > '9' ||
-        end[-2] != '\r')
-        return false;
-    const uint8_t *at = line;
-    while (is_method_byte(*at) && at - line < METHOD_MAX)
-        at++;
-    return at > line && *at == ' ' && end - REST > at + 1 && all_are_of_target(at + 1, end - REST);
-}
-
-/* The number of a line `Content-Length: 123` in plain decimal; false where it is written in any other way. */
-static bool read_plain_length(const uint8_t *line, const uint8_t *end, uint32_t *number)
-{
-    static const char name[] = "content-length: ";
-    const uint8_t *at = line + sizeof(name) - 1;
-    if (end - at < 3 || strncasecmp((const char *)line, name, sizeof(name) - 1) != 0)
-        return false;
-    *number = 0;
-    for (; *at >= '0' && *at <= '9' && *number < UINT32_MAX / 10 - 1; at++)
-        *number = *number * 10 + (uint32_t)(*at - '0');
-    return at[-1] != ' ' && at + 2 == end && at[0] == '\r';
-}
-
-/* May this line have to do with how the body is framed? */
-static bool line_is_of_framing(const uint8_t *line, const uint8_t *end)
-{
-    uint8_t first = line[0] | 0x20;
-    if (first == 'c')
-        return end - line < 9 || strncasecmp((const char *)line, "content-l", 9) == 0;
-    if (first == 't')
-        return end - line < 9 || strncasecmp((const char *)line, "transfer-", 9) == 0;
-    return line_is_folded(line);
-}
-
-/*
- * The end of the request that begins at `bytes`, where it is as most are: a plain request line, a whole head, at most
- * one plain Content-Length and nothing else of framing. 0 where it is not, or its body goes on behind the bytes: then
- * the whole way tells. It looks for line ends only, and so takes a tenth of the time.
- */
-static uint32_t plain_request_end(const uint8_t *bytes, uint32_t length)
-{
-    const uint8_t *end = bytes + length, *newline = memchr(bytes, '\n', length);
-    uint32_t body = 0;
-    bool body_known = false;
-    if (newline == NULL || !is_plain_request_line(bytes, newline + 1))
-        return 0;
-    for (const uint8_t *line = newline + 1; line < end; line = newline + 1) {
-        if (line[0] == '\n' || (line[0] == '\r' && end - line > 1 && line[1] == '\n')) {
-            uint32_t head = (uint32_t)(line - bytes) + (line[0] == '\n' ? 1 : 2);
-            return body <= length - head ? head + body : 0;
-        }
-        newline = memchr(line, '\n', (size_t)(end - line));
-        if (newline == NULL)
-            return 0;
-        if (line_is_of_framing(line, newline + 1)) {
-            if (body_known || !read_plain_length(line, newline + 1, &body))
-                return 0;
-            body_known = true;
-        }
-    }
-    return 0;
-}
-
 int64_t http_complete_requests(const uint8_t *bytes, uint32_t length, uint64_t *body_end)
 {
     struct walk walk = {bytes, length, 0};
@@ -422,12 +331,6 @@ int64_t http_complete_requests(const uint8_t *bytes, uint32_t length, uint64_t *
     if (body_end != NULL)
         *body_end = 0;
     while (walk.at < length) {
-        uint32_t plain = plain_request_end(bytes + walk.at, length - walk.at);
-        if (plain > 0) {
-            walk.at += plain;
-            complete = walk.at;
-            continue;
-        }
         struct request request;
         if (!read_request(&walk, &request))
             return -1;

@@ -16,6 +16,24 @@ struct request {
     bool end_known;
 };
 
+/* A method is a token (RFC 9110 section 9.1); the longest registered one has 17 characters. */
+#define HTTP_METHOD_MAX 32
+
+static inline bool http_is_method_byte(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/* What is known of the request that a run goes on with or begins; see flow.h. All zero: it begins. */
+enum http_track {
+    TRACK_MORE,     /* its head goes on behind these bytes */
+    TRACK_COMPLETE, /* it ends within them */
+    TRACK_LOST      /* it is not as most are */
+};
+
+/* Goes on over the next bytes. `*end`: where in them the request ends, when it is complete. */
+enum http_track http_track_request(struct http_tracker *tracker, const uint8_t *bytes, uint32_t length, uint32_t *end);
+
 /*
  * Where a walk over a buffer's requests stands. Tokens are asked about in the order in which they stand, and a sender
  * may put a thousand of them into one head: with this, all of them together cost one walk.

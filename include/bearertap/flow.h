@@ -86,6 +86,15 @@ _Static_assert(sizeof(struct flow) == 192, "a line for the key, and a line a dir
 #define FLOW_CAPTURES_MAX 4 /* captures running at once in a direction; see scan.h */
 #define FLOW_KEPT_CHUNKS  4 /* chunks of kept request bytes; see http.h */
 
+/* http's: where a request is in its head; see app/http/track.c. */
+struct http_tracker {
+    uint32_t body; /* Content-Length */
+    bool is_lost;  /* the request at hand is followed another way */
+    bool in_fields, length_known;
+    uint8_t begun_length; /* of the line that goes on in the next run: its first bytes */
+    uint8_t begun[12];
+};
+
 /* What a direction needs only at times. The first line is what a run looks at, the second what keeps a request's bytes.
  */
 struct flow_extra {
@@ -109,7 +118,9 @@ struct flow_extra {
     uint8_t kept_line;           /* of an overlong head: how its last line goes, see kept.c */
     uint64_t kept_base;          /* position of the first kept byte */
     uint64_t kept_resume;        /* nothing is kept before this position: a long body's bytes */
-    struct list_link kept_link;  /* list of extras with kept bytes, by age */
+    struct http_tracker tracker;
+    /* stream's and others', seldom looked at */
+    struct list_link kept_link;  /* http's: list of extras with kept bytes, by age */
     uint64_t kept_line_end;      /* of an overlong head: behind the line in which the window ends */
     uint64_t kept_head_end;      /* of an overlong head: behind it, UINT64_MAX until seen */
 

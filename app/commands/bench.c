@@ -58,7 +58,7 @@ static int run(int argc, char **argv)
     printf("chosen: client %s server %s\n", floor_databases_chosen(databases, false),
            floor_databases_chosen(databases, true));
     struct comparison comparison = {.sides_count = 3};
-    unsigned first = argc > 5 ? 2 : 0;
+    unsigned first = argc > 5 && argv[5][0] ? 2 : 0;
     if (first == 2)
         comparison.sides_count = 1;
     for (unsigned i = first; i < 3; i++) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <rte_prefetch.h>
+
 /*
  * The two ends are put in an order of their own before they are hashed, so that both directions hash alike. Sixteen
  * bytes for IPv4 cost three SipHash blocks, which is why it isn't hashed in IPv6's form.
@@ -75,10 +77,24 @@ static void hash_queued(struct hash_queue *queue, const struct siphash_key *key,
     queue->count = 0;
 }
 
+/* How many packets ahead a header is asked for; see flow_look_up. */
+#define HEADER_AHEAD 8
+
+static inline void ask_for_header(const struct burst *burst, unsigned i)
+{
+    if (i >= burst->count)
+        return;
+    rte_prefetch0(rte_pktmbuf_mtod(burst->mbufs[i], const void *));
+    rte_prefetch0(rte_pktmbuf_mtod_offset(burst->mbufs[i], const void *, 64)); /* IPv6's TCP header reaches into it */
+}
+
 void packet_decode(struct burst *burst, const struct siphash_key *key)
 {
+    for (unsigned i = 0; i < HEADER_AHEAD; i++)
+        ask_for_header(burst, i);
     struct hash_queue queues[2] = {{.words = 2}, {.words = 5}};
     for (unsigned i = 0; i < burst->count; i++) {
+        ask_for_header(burst, i + HEADER_AHEAD);
         if (burst->outcomes[i] != OUTCOME_PENDING)
             continue;
         struct rte_mbuf *mbuf = burst->mbufs[i];

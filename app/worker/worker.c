@@ -44,8 +44,8 @@ static bool receive(struct worker *worker, struct burst *burst)
     return burst->count > 0;
 }
 
-/* Notes the packets' times, and has the mbufs, then the headers, fetched across the burst: they may come from another
- * core's cache (two workers: a tenth of the whole). */
+/* Notes the packets' times, and has the mbufs fetched across the burst: they may come from another core's cache (two
+ * workers: a tenth of the whole). */
 static void stamp(struct worker *worker, struct burst *burst)
 {
     for (unsigned i = 0; i < burst->count; i++) {
@@ -53,8 +53,6 @@ static void stamp(struct worker *worker, struct burst *burst)
         rte_prefetch0(capture_wire_length(burst->mbufs[i]));
     }
     for (unsigned i = 0; i < burst->count; i++) {
-        rte_prefetch0(rte_pktmbuf_mtod(burst->mbufs[i], void *));
-        rte_prefetch0(rte_pktmbuf_mtod_offset(burst->mbufs[i], void *, 64)); /* IPv6's TCP header reaches into it */
         burst->outcomes[i] = OUTCOME_PENDING;
         burst->time_ns[i] = *capture_time_ns(burst->mbufs[i]);
     }
@@ -229,9 +227,13 @@ static void inspect_all(struct worker *worker)
         flow_look_up(worker->flows, burst);
         if (worker->leave_out.any_response)
             leave_out_prefetch_frames(worker, burst);
-        prefetch_payload(worker, burst, 0);
-        prefetch_payload(worker, burst, 1);
+        for (unsigned i = 0; i < 4; i++)
+            flow_prefetch_directions(burst, i);
+        for (unsigned i = 0; i < 2; i++)
+            prefetch_payload(worker, burst, i);
         for (unsigned i = 0; i < burst->count; i++) {
+            flow_prefetch_directions(burst, i + 4);
+            flow_prefetch_extra(worker->flows, burst, i + 3);
             prefetch_payload(worker, burst, i + 2);
             if (burst->outcomes[i] == OUTCOME_PENDING)
                 inspect_segment(worker, burst, i);

@@ -162,6 +162,11 @@ void flow_table_destroy(struct flow_table *table);
  */
 void flow_look_up(struct flow_table *table, struct burst *burst);
 
+/* Of packet `i` of a burst that was looked up, if there is one: asks for its directions' lines, and, once these are here,
+ * for what else a run of it looks at. A few packets before its turn. */
+void flow_prefetch_directions(const struct burst *burst, unsigned i);
+void flow_prefetch_extra(const struct flow_table *table, const struct burst *burst, unsigned i);
+
 /* Is this a SYN with another initial sequence number than the direction's? One that is sent again repeats the old: it
  * lies one before the first byte, and the stream's position says where that was. */
 static inline bool flow_syn_is_new(const struct flow_direction *sender, const struct segment *segment)

@@ -212,11 +212,13 @@ def a_limit_on_the_address_space_is_kept_or_said(kilobytes):
 @test(only_if=IS_ROOT)
 def a_limit_on_threads_is_said():
     """DPDK would end the program by SIGABRT."""
+    nobody_else = 1000000 + os.getpid()  # the limit is on all that a user runs, and another test may be nobody
+
     def become_nobody():  # root has no such limit, and subprocess's own `user` would come after it
         resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
         os.setgroups([])
         os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        os.setuid(nobody_else)
 
     run = bearertap("read", "-f", "ecs", *keys(), scratch("storm-0558.pcap"), status=None, cwd="/", preexec_fn=become_nobody)
     says_one_error(run, "threads", "ulimit -u", "-w")

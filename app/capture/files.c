@@ -482,7 +482,15 @@ void capture_release(struct rte_mbuf **mbufs, unsigned count)
     releasing.shared = NULL;
     releasing.references = 0;
     releasing.batched = 0;
-    for (unsigned i = 0; i < count; i++)
+    /* As a driver's mostly are, and then all of one pool: one look at each. */
+    const uint64_t unusual = RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    unsigned plain = 0;
+    while (plain < count && (mbufs[plain]->ol_flags & unusual) == 0 && mbufs[plain]->next == NULL &&
+           rte_mbuf_refcnt_read(mbufs[plain]) == 1 && mbufs[plain]->pool == mbufs[0]->pool)
+        handover_given(mbufs[plain++]);
+    if (plain > 0)
+        rte_mempool_put_bulk(mbufs[0]->pool, (void **)mbufs, plain);
+    for (unsigned i = plain; i < count; i++)
         for (struct rte_mbuf *next, *mbuf = mbufs[i]; mbuf != NULL; mbuf = next) {
             next = mbuf->next;
             release_one(&releasing, mbuf);

@@ -107,7 +107,7 @@ int floor_scan_create(const struct floor_databases *databases, uint32_t streams,
                       struct error *error)
 {
     struct floor_scan *made = calloc(1, sizeof(*made));
-    size_t bytes = (size_t)streams * sizeof(struct stream);
+    size_t bytes = (streams + 1ull) * sizeof(struct stream); /* a lap may hold no payload at all */
     if (made == NULL)
         return error_set(error, ENOMEM, "out of memory for the scan floor");
     made->of = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -132,7 +132,7 @@ void floor_scan_destroy(struct floor_scan *scan)
     if (scan == NULL)
         return;
     hs_free_scratch(scan->scratch);
-    munmap(scan->of, (size_t)scan->streams * sizeof(struct stream));
+    munmap(scan->of, (scan->streams + 1ull) * sizeof(struct stream));
     free(scan);
 }
 

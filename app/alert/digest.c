@@ -43,6 +43,21 @@ bool digest_sha256(struct digest *digest, const void *bytes, size_t length, uint
     return false;
 }
 
+bool digest_chain(struct digest *digest, const struct chunk *chain, size_t length, uint8_t out[32])
+{
+    bool good = EVP_DigestInit_ex2(digest->context, digest->sha256, NULL) == 1;
+    for (; good && chain != NULL && length > 0; chain = chain->next) {
+        size_t here = chain->length < CHUNK_DATA_MAX ? chain->length : CHUNK_DATA_MAX;
+        here = here < length ? here : length;
+        good = EVP_DigestUpdate(digest->context, chain->data, here) == 1;
+        length -= here;
+    }
+    if (good && EVP_DigestFinal_ex(digest->context, out, NULL) == 1)
+        return true;
+    memset(out, 0, 32);
+    return false;
+}
+
 /* What is hashed for an id, in a form that does not depend on the machine or on how our enums are numbered. */
 struct material {
     uint8_t bytes[160];

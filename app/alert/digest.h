@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bearertap/chunk.h>
+
 #include "alert_line.h"
 
 /* SHA-256 with everything that OpenSSL would fetch or allocate per digest kept between them. */
@@ -16,6 +18,9 @@ void digest_destroy(struct digest *digest);
 
 /* False when OpenSSL refuses; `out` is zero then. */
 bool digest_sha256(struct digest *digest, const void *bytes, size_t length, uint8_t out[32]);
+
+/* Of the first `length` bytes of what a chain of chunks holds. */
+bool digest_chain(struct digest *digest, const struct chunk *chain, size_t length, uint8_t out[32]);
 
 /*
  * event.id of a line: SHA-256, cut to 128 bits, over the connection's addresses, ports, VLAN and first packet's time,

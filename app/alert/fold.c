@@ -20,6 +20,7 @@ struct fold {
     uint64_t counted; /* sightings that no line has told yet; the next three are theirs */
     uint64_t first_ns, last_ns;
     uint64_t position;
+    uint64_t generation; /* of the key table, when its first line was written */
     uint64_t request;    /* a hash of the first line's */
     bool request_varies; /* of those counted, one stood in another */
     struct alert alert;  /* last: a copy of a line touches only what it uses */
@@ -194,7 +195,14 @@ bool folds_repeat(struct folds *folds, const struct fold_key *key, const struct 
     return true;
 }
 
-bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert)
+bool folds_know(struct folds *folds, const struct fold_key *key, uint64_t generation)
+{
+    const struct fold *fold = fold_find(folds, key);
+    return fold != NULL && fold->generation == generation;
+}
+
+bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert,
+               uint64_t generation)
 {
     bool told_early = false;
     if (folds->free == NULL && folds->used == folds->maximum) {
@@ -210,6 +218,7 @@ bool folds_add(struct folds *folds, const struct fold_key *key, const struct rec
 
     fold->key = *key;
     fold->counted = 0;
+    fold->generation = generation;
     fold->window.start_ns = alert->end_ns;
     fold->request = hash_request(folds, &record->request);
     memcpy(&fold->alert, alert, alert_bytes(alert));

@@ -49,8 +49,13 @@ void folds_destroy(struct folds *folds);
  * then its line is to be written, and kept with folds_add. */
 bool folds_repeat(struct folds *folds, const struct fold_key *key, const struct record *record);
 
-/* Keeps a first line, and the record it is of. True when an update had to leave early to make room. */
-bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert);
+/* Is there a fold of this key, and has the table of keys not changed since? Then the sighting is a repeat whatever the
+ * token says, and folds_repeat will count it. */
+bool folds_know(struct folds *folds, const struct fold_key *key, uint64_t generation);
+
+/* Keeps a first line, and the record it is of; `generation` is that of the key table. True when an update had to leave early to make room. */
+bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert,
+               uint64_t generation);
 
 /* The connection ended: its folds leave. In the time of that connection's folds. */
 void folds_end_flow(struct folds *folds, uint8_t worker, uint64_t flow_id);

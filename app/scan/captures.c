@@ -241,17 +241,16 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
                 to = capture->limit;
             continue;
         }
-        at += span_of_base64url(at, end);
-        if (capture->state == CAPTURE_HEADER)
-            while (at < end && (ends_token[*at] & ends) == 0 && *at != '.' && !capture_is_escape(capture, *at))
-                seen |= ends_token[*at++];
-        else if (capture->syntax == SYNTAX_BARE)
-            while (at < end && (ends_token[*at] & ends) == 0 && !capture_is_escape(capture, *at) &&
-                   !(stopped = may_end_bare_token(capture, *at)))
-                seen |= ends_token[*at++];
-        else
-            while (at < end && (ends_token[*at] & ends) == 0 && !capture_is_escape(capture, *at))
-                seen |= ends_token[*at++];
+        for (;; seen |= ends_token[*at++]) {
+            at += span_of_base64url(at, end);
+            if (at == end || (ends_token[*at] & ends) != 0 || capture_is_escape(capture, *at) ||
+                (capture->state == CAPTURE_HEADER && *at == '.'))
+                break;
+            stopped = capture->state != CAPTURE_HEADER && capture->syntax == SYNTAX_BARE &&
+                      may_end_bare_token(capture, *at);
+            if (stopped)
+                break;
+        }
         capture->strayed = capture->strayed || (seen & NOT_OF_A_TOKEN) != 0;
         size_t length = (size_t)(at - from);
         capture->at += length;

@@ -2,6 +2,7 @@
 #ifndef BEARERTAP_APP_SCAN_SPAN_H
 #define BEARERTAP_APP_SCAN_SPAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,9 +10,14 @@
 #include <immintrin.h>
 #endif
 
+static inline bool is_of_base64url(uint8_t byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
+           byte == '-' || byte == '_';
+}
+
 /*
- * How many bytes from `at` on are of base64url's alphabet (RFC 4648 section 5), in whole blocks of 32: the rest is its
- * caller's to look at one by one. They end no token, and stand for themselves in any syntax. A header has some 150 of
+ * How many bytes from `at` on are of base64url's alphabet (RFC 4648 section 5). They end no token, and stand for themselves in any syntax. A header has some 150 of
  * them, and looking at each was a sixth of all instructions that a request took.
  */
 static inline size_t span_of_base64url(const uint8_t *at, const uint8_t *end)
@@ -37,9 +43,9 @@ static inline size_t span_of_base64url(const uint8_t *at, const uint8_t *end)
         if (mask != 0)
             return done + (size_t)__builtin_ctz(mask);
     }
-#else
-    (void)at, (void)end;
 #endif
+    while (done < (size_t)(end - at) && is_of_base64url(at[done]))
+        done++;
     return done;
 }
 

@@ -13,6 +13,7 @@ int outbox_create(struct outbox *outbox, struct outboxes *all, unsigned worker, 
     snprintf(name, sizeof(name), "outbox_%u", __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
     outbox->all = all;
     outbox->worker = worker;
+    outbox->told = true;
     outbox->keys = keys;
     outbox->ring = rte_ring_create(name, OUTBOX_RECORDS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     if (outbox->ring == NULL)
@@ -40,6 +41,14 @@ void outbox_send(struct outbox *outbox, struct chunk *record)
         else
             waiter_cancel(&outbox->room);
     }
+    outbox->told = false;
+}
+
+void outbox_tell(struct outbox *outbox)
+{
+    if (outbox->told)
+        return;
+    outbox->told = true;
     waiter_wake(&outbox->all->alert_side);
 }
 

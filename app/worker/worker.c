@@ -221,6 +221,7 @@ static void keep_house(struct worker *worker)
         worker_send_forgotten(worker);
     }
     worker_send_time(worker);
+    outbox_tell(&worker->outbox);
     key_table_reader_quiescent(worker->keys, worker->number);
 }
 

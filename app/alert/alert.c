@@ -196,8 +196,8 @@ static bool alerts_conclude(struct alerts *alerts, const struct record *record, 
     return true;
 }
 
-/* A client sends its token with each request: where the same one was told of this connection, by the same table of keys,
- * there is nothing to be read in it. Reading it took two thirds of the time of traffic full of revoked tokens. */
+/* A client sends its token with each request: where the same one was told of this connection, by the same table of
+ * keys, there is nothing to be read in it. Reading it took two thirds of the time of traffic full of revoked tokens. */
 static bool alerts_fold_known(struct alerts *alerts, const struct record *record, const uint8_t sha256[32])
 {
     if (record->truncated || !record->possible_finding)

@@ -53,7 +53,8 @@ bool folds_repeat(struct folds *folds, const struct fold_key *key, const struct 
  * token says, and folds_repeat will count it. */
 bool folds_know(struct folds *folds, const struct fold_key *key, uint64_t generation);
 
-/* Keeps a first line, and the record it is of; `generation` is that of the key table. True when an update had to leave early to make room. */
+/* Keeps a first line, and the record it is of; `generation` is that of the key table. True when an update had to leave
+ * early to make room. */
 bool folds_add(struct folds *folds, const struct fold_key *key, const struct record *record, const struct alert *alert,
                uint64_t generation);
 

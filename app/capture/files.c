@@ -453,8 +453,8 @@ static void release_block(struct releasing *releasing)
 
 static void release_one(struct releasing *releasing, struct rte_mbuf *mbuf)
 {
-    if (rte_mbuf_refcnt_read(mbuf) != 1 || (RTE_MBUF_HAS_EXTBUF(mbuf) ? !block_is_ours(mbuf->shinfo)
-                                                                       : !RTE_MBUF_DIRECT(mbuf))) {
+    if (rte_mbuf_refcnt_read(mbuf) != 1 ||
+        (RTE_MBUF_HAS_EXTBUF(mbuf) ? !block_is_ours(mbuf->shinfo) : !RTE_MBUF_DIRECT(mbuf))) {
         rte_pktmbuf_free_seg(mbuf);
         return;
     }

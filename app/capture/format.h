@@ -94,7 +94,6 @@ static inline bool pcapng_is_at_start(const struct pcapng *pcapng)
 enum link_type link_type_of(uint32_t link_number);
 const char *link_type_name(uint32_t link_number);
 
-
 /* What else a file may be, told from its first bytes; NULL where there is no telling. The command that makes a capture
  * of it is `unpack`, the file's name, `unpack_after`; `unpack` is NULL where there is none. */
 struct foreign_format {

@@ -46,7 +46,7 @@ struct flow_table {
     uint32_t free_extra;
     struct list lists[FLOW_LISTS];
     uint32_t timeouts_ms[FLOW_LISTS];
-    uint64_t removals; /* of records, ever */
+    uint64_t removals;         /* of records, ever */
     uint64_t swept_ms;         /* all of it: the low half of a date is as often negative as not */
     const struct burst *burst; /* being looked up */
     unsigned burst_done;       /* its packets before this one have their flows */
@@ -404,8 +404,8 @@ void flow_prefetch_extra(const struct flow_table *table, const struct burst *bur
 }
 
 /*
- * How many packets ahead a bucket, and then a record, is asked for. A core has some twenty misses under way at once, and
- * what is asked for beyond that is not asked for: all of a burst at once was a third slower on cold tables.
+ * How many packets ahead a bucket, and then a record, is asked for. A core has some twenty misses under way at once,
+ * and what is asked for beyond that is not asked for: all of a burst at once was a third slower on cold tables.
  */
 #define BUCKET_AHEAD 12
 #define RECORD_AHEAD 6

@@ -41,6 +41,7 @@ struct http {
     const uint8_t *pending;
     uint32_t pending_length;
     struct flow_extra *pending_of; /* NULL: there is none */
+    bool pending_taken_in;         /* it was copied, since somebody asked */
 
     struct http_cursor cursor; /* over the bytes that were looked at last */
     const struct flow_extra *cursor_of;
@@ -201,12 +202,10 @@ static void append(struct http *http, struct flow_extra *extra, const uint8_t *b
 /* Takes the run at hand in, for somebody who wants to look at all of it. */
 static void take_pending_in(struct http *http, const struct flow_extra *of)
 {
-    if (of == NULL || http->pending_of != of)
+    if (of == NULL || http->pending_of != of || http->pending_taken_in)
         return;
-    struct flow_extra *extra = http->pending_of;
-    http->pending_of = NULL;
-    extra->tracker.is_lost = true; /* the long way goes on from what is kept */
-    append(http, extra, http->pending, http->pending_length);
+    http->pending_taken_in = true;
+    append(http, http->pending_of, http->pending, http->pending_length);
 }
 
 /* The window is full of one request, and where that ends isn't known. `bytes`: what is kept. */
@@ -297,6 +296,7 @@ void http_keep(struct http *http, struct flow *flow, unsigned direction, const u
     http->pending = bytes;
     http->pending_length = length;
     http->pending_of = extra;
+    http->pending_taken_in = false;
     http->cursor.valid = false;
 }
 
@@ -308,15 +308,17 @@ static void shed_pending(struct http *http, struct flow_extra *extra)
     enum http_track track = TRACK_MORE;
     http->pending_of = NULL;
     while (length > 0 && (track = http_track_request(&extra->tracker, bytes, length, &end)) == TRACK_COMPLETE) {
+        bool taken_in = http->pending_taken_in;
         if (extra->kept_length > 0)
-            drop_front(http, extra, extra->kept_length);
-        extra->kept_base += end;
+            drop_front(http, extra, extra->kept_length - (taken_in ? length - end : 0));
+        extra->kept_base += taken_in ? 0 : end;
         memset(&extra->tracker, 0, sizeof(extra->tracker));
         bytes += end;
         length -= end;
     }
     extra->tracker.is_lost = track == TRACK_LOST;
-    append(http, extra, bytes, length);
+    if (!http->pending_taken_in)
+        append(http, extra, bytes, length);
 }
 
 void http_shed(struct http *http, struct flow *flow, unsigned direction)
@@ -352,8 +354,7 @@ static uint8_t kept_byte(const struct http *http, const struct flow_extra *extra
     return http->chunks[extra->kept_chunks[at / HTTP_KEPT_CHUNK] - 1].bytes[at % HTTP_KEPT_CHUNK];
 }
 
-bool http_head_ends(struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
-                    uint32_t length)
+bool http_head_ends(struct http *http, const struct flow *flow, unsigned direction, uint64_t position, uint32_t length)
 {
     const struct flow_extra *extra = flow_extra_find(http->options.flows, &flow->directions[direction]);
     take_pending_in(http, extra);

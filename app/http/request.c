@@ -27,7 +27,8 @@ static struct http_view trim(const uint8_t *from, const uint8_t *to)
 
 bool http_view_is(struct http_view name, const char *word)
 {
-    return name.bytes != NULL && name.length == strlen(word) && strncasecmp((const char *)name.bytes, word, name.length) == 0;
+    return name.bytes != NULL && name.length == strlen(word) &&
+           strncasecmp((const char *)name.bytes, word, name.length) == 0;
 }
 
 bool http_view_contains(struct http_view text, const char *word)

@@ -246,8 +246,8 @@ static void feed_token(struct scan *scan, struct capture *capture, uint64_t to)
             if (at == end || (ends_token[*at] & ends) != 0 || capture_is_escape(capture, *at) ||
                 (capture->state == CAPTURE_HEADER && *at == '.'))
                 break;
-            stopped = capture->state != CAPTURE_HEADER && capture->syntax == SYNTAX_BARE &&
-                      may_end_bare_token(capture, *at);
+            stopped =
+                capture->state != CAPTURE_HEADER && capture->syntax == SYNTAX_BARE && may_end_bare_token(capture, *at);
             if (stopped)
                 break;
         }
@@ -441,6 +441,26 @@ void captures_feed(struct scan *scan, uint64_t to)
         kept++;
     }
     scan->captures_count = kept;
+    scan->plain_to = to > scan->plain_to ? to : scan->plain_to;
+}
+
+bool captures_may_wait(struct scan *scan, uint64_t to)
+{
+    for (unsigned i = 0; i < scan->captures_count; i++) {
+        const struct capture *capture = &scan->captures[i];
+        uint64_t most = capture->state == CAPTURE_HEADER ? JOSE_HEADER_TEXT_MAX : TOKEN_MAX;
+        uint64_t behind = to > capture->at ? to - capture->at : 0;
+        if (capture->state < CAPTURE_HEADER || capture->escape_length > 0 || capture->limit <= to ||
+            capture->token.length + behind >= most)
+            return false;
+    }
+    if (to <= scan->plain_to)
+        return true;
+    const uint8_t *from = scan->bytes + (scan->plain_to - scan->begin);
+    if (scan->captures_count > 0 && span_of_base64url(from, from + (to - scan->plain_to)) < to - scan->plain_to)
+        return false;
+    scan->plain_to = to;
+    return true;
 }
 
 void capture_cut(struct scan *scan, struct capture *capture, uint64_t time_ns)

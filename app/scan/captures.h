@@ -47,6 +47,10 @@ struct capture {
     struct list_link link; /* between two runs: on the list of such captures */
 };
 
+/* A run is scanned in pieces of this size, so that the array of events is bounded: not even two rows end on one byte,
+ * but for `authorization:`. */
+#define PIECE_BYTES (16 * 1024)
+
 _Static_assert(sizeof(struct capture) + sizeof(uint32_t) <= SCAN_CAPTURE_BYTES, "as scan.h says");
 
 struct scan {
@@ -55,9 +59,10 @@ struct scan {
 
     /* The run at hand. */
     const struct stream_run *run;
-    const uint8_t *bytes;                       /* of the piece of it at hand */
-    uint64_t begin, end;                        /* its positions */
-    uint64_t opened_at;                         /* position at which the Hyperscan stream was opened */
+    const uint8_t *bytes; /* of the piece of it at hand */
+    uint64_t begin, end;  /* its positions */
+    uint64_t opened_at;   /* position at which the Hyperscan stream was opened */
+    uint64_t plain_to;    /* captures were fed up to a position from which to this one all is of base64url */
     struct capture captures[FLOW_CAPTURES_MAX]; /* running in this direction, oldest first */
     unsigned captures_count;
     uint64_t payload_position;       /* where the last token's second part begins */
@@ -80,6 +85,10 @@ void capture_begin(struct scan *scan, const struct pattern_row *row, uint64_t at
 
 /* Feeds all running captures up to position `to`, and removes those that are over. */
 void captures_feed(struct scan *scan, uint64_t to);
+
+/* Would feeding them up to there change nothing but how far they are? Then it may wait: all of them amid a token, and
+ * nothing but base64url before `to`. Text full of prefixes would feed four captures a few bytes at a time. */
+bool captures_may_wait(struct scan *scan, uint64_t to);
 
 /* The bytes of a capture stop here: a wanted token leaves truncated. */
 void capture_cut(struct scan *scan, struct capture *capture, uint64_t time_ns);

@@ -25,10 +25,7 @@ struct scan_event {
     uint32_t row;
 };
 
-/* A run is scanned in pieces of this size, so that the array of events is bounded: not even two rows end on one byte,
- * but for `authorization:`. */
-#define PIECE_BYTES (16 * 1024)
-#define EVENTS_MAX  (2 * PIECE_BYTES)
+#define EVENTS_MAX (2 * PIECE_BYTES)
 
 /* Hyperscan asks for a stream's memory here; it gets the slot of the direction at hand. */
 static _Thread_local void *stream_slot;
@@ -188,9 +185,12 @@ static void act_on_event(struct scan *scan, const struct pattern_row *row, uint6
     if (row->syntax == SYNTAX_BARE) {
         /* Fed up to the prefix only: most belong to a token that was announced, whose header then lies in one piece
          * where it is. No capture would be over within it, since all of it may stand in a token. */
-        captures_feed(scan, end - row->prefix_length);
+        bool wait = captures_may_wait(scan, end);
+        if (!wait)
+            captures_feed(scan, end - row->prefix_length);
         if (!prefix_is_covered(scan, end - row->prefix_length)) {
-            captures_feed(scan, end);
+            if (!wait)
+                captures_feed(scan, end);
             capture_begin(scan, row, end);
         }
         return;
@@ -311,6 +311,7 @@ static void scan_piece(struct scan *scan, hs_stream_t *stream, const uint8_t *by
     scan->events_count = 0;
     scan->bytes = bytes;
     scan->end = scan->begin + length;
+    scan->plain_to = scan->begin;
     hs_scan_stream(stream, (const char *)bytes, length, 0, scan->scratch, note_event, scan);
     /* Hyperscan counts from where its stream was opened; the low half is enough to tell the offset in a piece. */
     uint32_t base = (uint32_t)(scan->begin - scan->opened_at);

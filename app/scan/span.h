@@ -17,8 +17,9 @@ static inline bool is_of_base64url(uint8_t byte)
 }
 
 /*
- * How many bytes from `at` on are of base64url's alphabet (RFC 4648 section 5). They end no token, and stand for themselves in any syntax. A header has some 150 of
- * them, and looking at each was a sixth of all instructions that a request took.
+ * How many bytes from `at` on are of base64url's alphabet (RFC 4648 section 5). They end no token, and stand for
+ * themselves in any syntax. A header has some 150 of them, and looking at each was a sixth of all instructions that a
+ * request took.
  */
 static inline size_t span_of_base64url(const uint8_t *at, const uint8_t *end)
 {
@@ -27,10 +28,10 @@ static inline size_t span_of_base64url(const uint8_t *at, const uint8_t *end)
     /* A bit for each row of ASCII: is a byte's low half among those that its high half allows? */
     enum { DASH = 1, DIGIT = 2, LETTER = 4, LAST_UPPER = 8, LAST_LOWER = 16 };
     enum { ALL_ROWS = DIGIT | LAST_UPPER | LAST_LOWER }; /* where a low half of 0 is allowed */
-    const __m256i low = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-        ALL_ROWS, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER,
-        ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, LAST_UPPER | LAST_LOWER | LETTER,
-        LETTER, LETTER, LETTER | DASH, LETTER, LETTER | LAST_UPPER));
+    const __m256i low = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(ALL_ROWS, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER,
+                      ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER, ALL_ROWS | LETTER,
+                      LAST_UPPER | LAST_LOWER | LETTER, LETTER, LETTER, LETTER | DASH, LETTER, LETTER | LAST_UPPER));
     const __m256i high = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 0, DASH, DIGIT, LETTER, LAST_UPPER, LETTER, LAST_LOWER, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m256i half = _mm256_set1_epi8(0x0f);

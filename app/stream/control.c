@@ -37,8 +37,7 @@ bool sequence_is_foreign(const struct flow_direction *of, uint32_t sequence)
 void take_acknowledgement(struct stream *stream, const struct segment *segment)
 {
     struct flow_direction *acknowledged = &stream->flow->directions[1 - stream->direction];
-    if ((acknowledged->flags & DIRECTION_STARTED) != 0 &&
-        sequence_is_foreign(acknowledged, segment->acknowledgement)) {
+    if ((acknowledged->flags & DIRECTION_STARTED) != 0 && sequence_is_foreign(acknowledged, segment->acknowledgement)) {
         acknowledged->window = segment->window;
         /* Another connection's bytes, or so much was missed that numbers mean nothing: if the sender agrees with its
          * peer and not with us, it settles anew. */

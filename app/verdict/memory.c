@@ -2,8 +2,8 @@
 /*
  * The worker's half: which headers have been seen, and what was thought of them.
  *
- * A service sees a handful of distinct JOSE headers, millions of times. So the text is compared with a recent one first,
- * then its 128-bit SipHash under a random key is looked for, and only a header never seen is decoded and its
+ * A service sees a handful of distinct JOSE headers, millions of times. So the text is compared with a recent one
+ * first, then its 128-bit SipHash under a random key is looked for, and only a header never seen is decoded and its
  * keys looked up. What is remembered is the header's part of the verdict only, and only until the key table changes.
  *
  * A set is one cache line of four places. A new header takes the last place, and each hit moves it one place forward:
@@ -49,8 +49,8 @@ struct remembered_set {
 
 _Static_assert(sizeof(struct remembered_set) == CACHE_LINE, "a set is a cache line");
 
-/* The last few texts themselves, found by their ends and middles, where those of one issuer differ in the key's name. A sender who
- * aims at a place only sends others on to the sets. */
+/* The last few texts themselves, found by their ends and middles, where those of one issuer differ in the key's name. A
+ * sender who aims at a place only sends others on to the sets. */
 enum { RECENT = 16, RECENT_TEXT_MAX = 240 };
 
 struct recent {

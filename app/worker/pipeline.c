@@ -46,8 +46,8 @@ struct pipeline {
 
 atomic_bool pipeline_stopping;
 
-/* The one that runs, or ran last. It is there to the end of the process: a signal may come, and ask it to stop, after it
- * has ended. */
+/* The one that runs, or ran last. It is there to the end of the process: a signal may come, and ask it to stop, after
+ * it has ended. */
 static struct pipeline *_Atomic running;
 
 /* Sequentially consistent, as the waiter is: either the alert side sees it before it sleeps, or we see it sleep. */
@@ -194,7 +194,8 @@ static int build(struct pipeline *pipeline, struct error *error)
 }
 
 /* rte_free would write zeros over all that lies in EAL's memory, touched or not (a second of it, for tables that are
- * nearly empty): that goes as a whole with the process, and so does the struct itself, which a signal may still look at.
+ * nearly empty): that goes as a whole with the process, and so does the struct itself, which a signal may still look
+ * at.
  */
 void pipeline_close(struct pipeline *pipeline)
 {
@@ -308,7 +309,8 @@ static int launch(struct pipeline *pipeline, struct error *error)
     unsigned lcore = rte_get_next_lcore(-1U, 1, 0), i = 0;
     for (; i < pipeline->threads && lcore < RTE_MAX_LCORE; i++, lcore = rte_get_next_lcore(lcore, 1, 0)) {
         struct worker *worker = pipeline->workers[i];
-        if (rte_eal_remote_launch(worker->source == pipeline->options.sources[0] ? source_main : worker_run, worker, lcore) != 0)
+        if (rte_eal_remote_launch(worker->source == pipeline->options.sources[0] ? source_main : worker_run, worker,
+                                  lcore) != 0)
             break;
     }
     if (i == pipeline->threads)

@@ -17,8 +17,7 @@ static bool input_is_live(const char *const *paths, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct stat status;
-        bool known =
-            strcmp(paths[i], "-") == 0 ? fstat(STDIN_FILENO, &status) == 0 : stat(paths[i], &status) == 0;
+        bool known = strcmp(paths[i], "-") == 0 ? fstat(STDIN_FILENO, &status) == 0 : stat(paths[i], &status) == 0;
         if (known && !S_ISREG(status.st_mode))
             return true;
     }

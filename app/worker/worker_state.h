@@ -28,8 +28,8 @@ struct worker {
     unsigned number;
     bool all_tokens;
     struct capture_source *source; /* NULL: its inbox */
-    struct spread *spread;       /* shared */
-    struct key_table *keys;      /* shared; NULL: none given */
+    struct spread *spread;         /* shared */
+    struct key_table *keys;        /* shared; NULL: none given */
     struct flow_table *flows;
     struct stream *stream;
     struct http *http;

@@ -114,15 +114,15 @@ struct flow_extra {
     uint32_t kept_shed_at;                  /* length at which to look for complete requests */
     uint32_t kept_chunks[FLOW_KEPT_CHUNKS]; /* index + 1 */
     bool kept_unsynced;                     /* it is not known where a request begins */
-    bool kept_overlong;          /* a head fills the window: only its beginning is kept, and its end found */
-    uint8_t kept_line;           /* of an overlong head: how its last line goes, see kept.c */
-    uint64_t kept_base;          /* position of the first kept byte */
-    uint64_t kept_resume;        /* nothing is kept before this position: a long body's bytes */
+    bool kept_overlong;                     /* a head fills the window: only its beginning is kept, and its end found */
+    uint8_t kept_line;                      /* of an overlong head: how its last line goes, see kept.c */
+    uint64_t kept_base;                     /* position of the first kept byte */
+    uint64_t kept_resume;                   /* nothing is kept before this position: a long body's bytes */
     struct http_tracker tracker;
     /* stream's and others', seldom looked at */
-    struct list_link kept_link;  /* http's: list of extras with kept bytes, by age */
-    uint64_t kept_line_end;      /* of an overlong head: behind the line in which the window ends */
-    uint64_t kept_head_end;      /* of an overlong head: behind it, UINT64_MAX until seen */
+    struct list_link kept_link; /* http's: list of extras with kept bytes, by age */
+    uint64_t kept_line_end;     /* of an overlong head: behind the line in which the window ends */
+    uint64_t kept_head_end;     /* of an overlong head: behind it, UINT64_MAX until seen */
 
     /* stream's: out-of-order data */
     uint32_t fin_sequence;           /* where the stream ends, when fin_known */
@@ -130,8 +130,8 @@ struct flow_extra {
     struct list_link held_link;      /* list of extras with held data, by age of the hole */
     uint32_t hole_at, hole_since_ms; /* what the hole in front of held data waits out, and since when */
     uint32_t gap_at, gap_length;     /* the last hole given up */
-    struct list_link waiting_link; /* worker's: list of extras with such records, by age of the oldest */
-    uint32_t owner;                /* index of the flow * 2 + direction */
+    struct list_link waiting_link;   /* worker's: list of extras with such records, by age of the oldest */
+    uint32_t owner;                  /* index of the flow * 2 + direction */
 };
 
 struct flow_table;
@@ -162,8 +162,8 @@ void flow_table_destroy(struct flow_table *table);
  */
 void flow_look_up(struct flow_table *table, struct burst *burst);
 
-/* Of packet `i` of a burst that was looked up, if there is one: asks for its directions' lines, and, once these are here,
- * for what else a run of it looks at. A few packets before its turn. */
+/* Of packet `i` of a burst that was looked up, if there is one: asks for its directions' lines, and, once these are
+ * here, for what else a run of it looks at. A few packets before its turn. */
 void flow_prefetch_directions(const struct burst *burst, unsigned i);
 void flow_prefetch_extra(const struct flow_table *table, const struct burst *burst, unsigned i);
 

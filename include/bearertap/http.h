@@ -88,8 +88,7 @@ void http_forget(struct http *http, struct flow *flow, unsigned direction);
 
 /* Does an empty line, which ends a head, end in the `length` bytes at `position`? Looks at no byte before them but the
  * last two. They are kept; where they are not, true: nothing more will be known. */
-bool http_head_ends(struct http *http, const struct flow *flow, unsigned direction, uint64_t position,
-                    uint32_t length);
+bool http_head_ends(struct http *http, const struct flow *flow, unsigned direction, uint64_t position, uint32_t length);
 
 /* The place of a byte of the stream; false where it is not known. Positions in `place` are the stream's. */
 bool http_find_place(struct http *http, struct flow *flow, unsigned direction, uint64_t position,

@@ -34,7 +34,8 @@ uint64_t siphash_64(const struct siphash_key *key, const void *bytes, size_t len
  */
 static inline uint64_t siphash_13(const struct siphash_key *key, const uint64_t *words, unsigned count);
 
-/* The same of four messages at once, words[i][m] being word i of message m: a third of the time where the CPU has AVX2. */
+/* The same of four messages at once, words[i][m] being word i of message m: a third of the time where the CPU has AVX2.
+ */
 static inline void siphash_13_of_4(const struct siphash_key *key, uint64_t words[][4], unsigned count,
                                    uint64_t hashes[4]);
 

@@ -62,9 +62,9 @@ struct stream *stream_create(const struct stream_options *options);
 void stream_destroy(struct stream *stream);
 
 /*
- * The straight way, for a segment that is what its connection's next one should be and where nothing waits: takes it and
- * gives its payload as a run, of no length where there is none. False where it is anything else: nothing was done then,
- * and stream_accept is to take it. Whether a segment goes this way or that makes no difference but in time.
+ * The straight way, for a segment that is what its connection's next one should be and where nothing waits: takes it
+ * and gives its payload as a run, of no length where there is none. False where it is anything else: nothing was done
+ * then, and stream_accept is to take it. Whether a segment goes this way or that makes no difference but in time.
  */
 bool stream_pass(struct stream *stream, struct flow *flow, unsigned direction, const struct segment *segment,
                  const uint8_t *payload, uint64_t time_ns, struct stream_run *run);

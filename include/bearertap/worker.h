@@ -17,16 +17,17 @@
  * Workers, and the pipeline around them: packets in, records out, lines written.
  *
  * A worker takes a burst from its source and inspects it to the end (app/worker/worker.c is the page to read). Either
- * each worker has a source of its own, as a queue of a NIC is, or all share one: then a reader takes from it and spreads
- * packets over them. The calling thread is the alert side: it takes records and writes lines until all workers are done.
+ * each worker has a source of its own, as a queue of a NIC is, or all share one: then a reader takes from it and
+ * spreads packets over them. The calling thread is the alert side: it takes records and writes lines until all workers
+ * are done.
  */
 
 struct pipeline_options {
     struct capture_source *const *sources; /* one, or as many as workers; they outlive the pipeline */
     unsigned sources_count;
-    bool live_input;              /* a source may go quiet any time: what came is passed on at once */
-    const struct key_list *keys;  /* NULL: none given */
-    const struct filter *filter;  /* NULL: all connections are inspected */
+    bool live_input;             /* a source may go quiet any time: what came is passed on at once */
+    const struct key_list *keys; /* NULL: none given */
+    const struct filter *filter; /* NULL: all connections are inspected */
     struct response_policy responses;
     unsigned workers;
     uint32_t flows_max; /* connections that have room, in all workers together; 0: a million */

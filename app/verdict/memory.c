@@ -54,7 +54,8 @@ _Static_assert(sizeof(struct remembered_set) == CACHE_LINE, "a set is a cache li
 enum { RECENT = 16, RECENT_TEXT_MAX = 240 };
 
 struct recent {
-    uint32_t length; /* 0: none */
+    uint16_t length;   /* 0: none */
+    uint16_t advances; /* times that it still goes the long way, to get to the front of its set */
     struct verdict verdict;
     uint8_t text[RECENT_TEXT_MAX];
 };
@@ -203,7 +204,8 @@ struct verdict verdict_judge(struct verdict_memory *memory, const uint8_t *text,
 
     forget_when_table_changed(memory);
     struct recent *recent = recent_of(memory, text, length);
-    if (recent != NULL && recent->length == length && memcmp(text, recent->text, length) == 0)
+    bool is_recent = recent != NULL && recent->length == length && memcmp(text, recent->text, length) == 0;
+    if (is_recent && recent->advances == 0)
         return recent->verdict;
 
     struct siphash_digest digest = siphash_128(&memory->key, text, length);
@@ -215,8 +217,11 @@ struct verdict verdict_judge(struct verdict_memory *memory, const uint8_t *text,
         if (verdict.is_token)
             remember(set, digest, &verdict);
     }
-    if (recent != NULL) {
-        recent->length = (uint32_t)length;
+    if (is_recent) {
+        recent->advances--;
+    } else if (recent != NULL) {
+        recent->length = (uint16_t)length;
+        recent->advances = PLACES - 1;
         recent->verdict = verdict;
         memcpy(recent->text, text, length);
     }

@@ -21,7 +21,7 @@
 #define EXTRAS_MAX             (1u << 20)
 #define HELD_BYTES_MAX         (256u << 20)
 #define HELD_PER_DIRECTION_MAX (4u << 20)
-#define KEPT_CHUNKS_MAX        (1u << 14) /* 64 MiB of request context */
+#define KEPT_CHUNKS_MAX        (1u << 15) /* 128 MiB of request context: as many requests under way, at the least */
 #define CAPTURES_MAX           (1u << 16)
 #define CHUNKS                 (1u << 13) /* 16 MiB of tokens on their way */
 #define FOLDS_MAX              (1u << 14)

@@ -42,6 +42,9 @@ static bool is_plain_request_line(const uint8_t *line, const uint8_t *end)
     return at > line && *at == ' ' && end - REST > at + 1 && all_are_of_target(at + 1, end - REST);
 }
 
+/* So many digits fit a uint32_t, whatever they are; with many more receivers differ, zeros or not. */
+#define PLAIN_DIGITS_MAX 9
+
 /* The number of a line `Content-Length: 123` in plain decimal; false where it is written in any other way. */
 static bool read_plain_length(const uint8_t *line, const uint8_t *end, uint32_t *number)
 {
@@ -49,10 +52,11 @@ static bool read_plain_length(const uint8_t *line, const uint8_t *end, uint32_t 
     const uint8_t *at = line + sizeof(name) - 1;
     if (end - line < (ptrdiff_t)sizeof(name) + 2 || strncasecmp((const char *)line, name, sizeof(name) - 1) != 0)
         return false;
+    const uint8_t *first = at;
     *number = 0;
-    for (; *at >= '0' && *at <= '9' && *number < UINT32_MAX / 10 - 1; at++)
+    for (; *at >= '0' && *at <= '9' && at - first < PLAIN_DIGITS_MAX; at++)
         *number = *number * 10 + (uint32_t)(*at - '0');
-    return at[-1] != ' ' && at + 2 == end && at[0] == '\r';
+    return at > first && at + 2 == end && at[0] == '\r';
 }
 
 /* May this line have to do with how the body is framed? */

@@ -157,42 +157,52 @@ static void sort_events(struct scan_event *events, unsigned count, uint32_t base
     }
 }
 
-/*
- * Does a prefix that begins at `position` belong to a token that is known? Only there is it passed over: what merely
- * looks like the beginning of one (`/heyJude/eyJ...`) must not hide what follows.
- */
-static bool prefix_is_covered(struct scan *scan, uint64_t position)
+/* Is the prefix known to begin a token, or the second part of one, before any of its bytes are fed? Not where the token
+ * would be over within it: then the prefix may begin another. */
+static bool prefix_was_announced(const struct scan *scan, uint64_t position, uint64_t end)
 {
-    if (position == scan->payload_position && position != 0)
-        return true;
-    for (unsigned i = 0; i < scan->captures_count; i++) {
+    bool known = position == scan->payload_position && position != 0;
+    for (unsigned i = 0; i < scan->captures_count && !known; i++) {
         const struct capture *capture = &scan->captures[i];
-        if (capture->state == CAPTURE_BEFORE_TOKEN && capture->at == position && !capture->line_ended)
-            return true; /* its next byte is the token's first */
-        if (capture->state < CAPTURE_HEADER)
-            continue;
-        if (capture->token.position == position)
-            return true;
-        /* Of a token without a finding no more is covered than where nobody asked for such tokens. */
-        if (capture->state == CAPTURE_REST && capture->token.noted && !capture->strayed)
-            return true;
+        if (capture->state == CAPTURE_BEFORE_TOKEN) /* its next byte is the token's first */
+            known = capture->at == position && !capture->line_ended;
+        else if (capture->state >= CAPTURE_HEADER)
+            known = capture->token.position == position && capture->limit > end;
     }
-    return false;
+    return known;
+}
+
+/*
+ * Does a prefix that begins at `position`, and was fed, belong to a token that is known? Only there is it passed over:
+ * what merely looks like the beginning of one (`/heyJude/eyJ...`) must not hide what follows.
+ */
+static bool prefix_is_covered(const struct scan *scan, uint64_t position, uint64_t end)
+{
+    bool covered = prefix_was_announced(scan, position, end);
+    for (unsigned i = 0; i < scan->captures_count && !covered; i++) {
+        const struct capture *capture = &scan->captures[i];
+        /* Of a token without a finding no more is covered than where nobody asked for such tokens. */
+        covered = capture->state == CAPTURE_REST && capture->token.noted && !capture->strayed;
+    }
+    return covered;
 }
 
 static void act_on_event(struct scan *scan, const struct pattern_row *row, uint64_t end)
 {
     if (row->syntax == SYNTAX_BARE) {
+        uint64_t position = end - row->prefix_length;
         /* Fed up to the prefix only: most belong to a token that was announced, whose header then lies in one piece
-         * where it is. No capture would be over within it, since all of it may stand in a token. */
+         * where it is. In the middle of one the prefix has to be fed first: it may break an escape, or reach a bound.
+         */
         bool wait = captures_may_wait(scan, end);
         if (!wait)
-            captures_feed(scan, end - row->prefix_length);
-        if (!prefix_is_covered(scan, end - row->prefix_length)) {
-            if (!wait)
-                captures_feed(scan, end);
+            captures_feed(scan, position);
+        if (prefix_was_announced(scan, position, end))
+            return;
+        if (!wait)
+            captures_feed(scan, end);
+        if (!prefix_is_covered(scan, position, end))
             capture_begin(scan, row, end);
-        }
         return;
     }
     captures_feed(scan, end);

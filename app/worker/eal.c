@@ -108,17 +108,24 @@ static int check_threads(unsigned lcores, struct error *error)
                      wanted, started, strerror(code));
 }
 
-/* EAL aborts where the system refuses it something: what can be known is said before. */
-static int check_limits(size_t memory_bytes, unsigned lcores, struct error *error)
+int eal_check_address_space(size_t memory_bytes, size_t outside_bytes, struct error *error)
 {
     struct rlimit limit;
-    size_t needed = memory_bytes + ADDRESS_SPACE_BESIDE;
+    size_t needed = memory_bytes + outside_bytes + ADDRESS_SPACE_BESIDE;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed)
         return error_set(error, ENOMEM,
                          "the limit on address space is %zu MiB, %zu are needed (most of it never touched): "
                          "`ulimit -v unlimited`",
                          (size_t)limit.rlim_cur >> 20, needed >> 20);
-    int result = check_descriptors(lcores, error);
+    return 0;
+}
+
+/* EAL aborts where the system refuses it something: what can be known is said before. */
+static int check_limits(size_t memory_bytes, unsigned lcores, struct error *error)
+{
+    int result = eal_check_address_space(memory_bytes, 0, error);
+    if (result == 0)
+        result = check_descriptors(lcores, error);
     return result != 0 ? result : check_threads(lcores, error);
 }
 

@@ -21,10 +21,13 @@
 #define EXTRAS_MAX             (1u << 20)
 #define HELD_BYTES_MAX         (256u << 20)
 #define HELD_PER_DIRECTION_MAX (4u << 20)
-#define KEPT_CHUNKS_MAX        (1u << 14) /* 64 MiB of request context */
+#define KEPT_CHUNKS_MAX        (1u << 15) /* 128 MiB of request context: as many requests under way, at the least */
 #define CAPTURES_MAX           (1u << 16)
 #define CHUNKS                 (1u << 13) /* 16 MiB of tokens on their way */
 #define FOLDS_MAX              (1u << 14)
+
+/* For the small parts of a worker, its rings, and what EAL's allocator cannot use between them. */
+#define WORKER_BESIDE ((size_t)8 << 20)
 
 #define IDLE_TIMEOUT_MS     (300 * 1000)
 #define UNPROVEN_TIMEOUT_MS (30 * 1000)
@@ -96,15 +99,20 @@ static struct http_options http_options_of(struct worker *worker, unsigned worke
 size_t pipeline_bytes(const struct pipeline_options *options)
 {
     unsigned workers = options->workers;
+    size_t bytes = (workers + 1) * (sizeof(struct worker) + WORKER_BESIDE) + spread_bytes(workers) +
+                   chunk_pool_bytes(CHUNKS) + (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
+    return bytes + bytes / 16;
+}
+
+size_t pipeline_bytes_outside(const struct pipeline_options *options)
+{
+    unsigned workers = options->workers;
     struct flow_table_options flows = flow_options(options, NULL);
     struct stream_options stream = stream_options_of(NULL, workers);
     struct http_options http = http_options_of(NULL, workers);
-    size_t a_worker = sizeof(struct worker) + flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
+    return workers * (flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
                       (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES +
-                      leave_out_bytes(&options->responses, flows.flows_max) + (8 << 20);
-    size_t bytes = workers * a_worker + sizeof(struct worker) + spread_bytes(workers) + chunk_pool_bytes(CHUNKS) +
-                   (options->keys != NULL ? key_list_table_bytes(options->keys) : 0);
-    return bytes + bytes / 16;
+                      leave_out_bytes(&options->responses, flows.flows_max));
 }
 
 static int worker_create(struct pipeline *pipeline, unsigned number, struct error *error)

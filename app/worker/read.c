@@ -51,7 +51,10 @@ int pipeline_read(const struct pipeline_options *options, const char *const *pat
     ours.live_input = input_is_live(paths, paths_count);
     memset(result, 0, sizeof(*result));
     unsigned threads = ours.workers + (ours.workers > 1 ? 1 : 0);
-    int status = eal_start(pipeline_bytes(&ours) + capture_files_bytes(MBUFS) + MEMORY_BESIDE, threads + 1, error);
+    size_t memory = pipeline_bytes(&ours) + capture_files_bytes(MBUFS) + MEMORY_BESIDE;
+    int status = eal_check_address_space(memory, pipeline_bytes_outside(&ours), error);
+    if (status == 0)
+        status = eal_start(memory, threads + 1, error);
     if (status != 0)
         return status;
     status = capture_register_fields(error);

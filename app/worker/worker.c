@@ -4,6 +4,8 @@
  * is locked or allocated. What a token leads to is in sightings.c.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
@@ -263,10 +265,19 @@ static void inspect_all(struct worker *worker)
     key_table_reader_offline(worker->keys, worker->number);
 }
 
+/* What `top -H` and `perf` show, and how a test knows the threads on which nothing may be allocated from here on. */
+static void name_thread(const char *what, unsigned number)
+{
+    char name[16]; /* as many as the system keeps */
+    snprintf(name, sizeof(name), "%s-%u", what, number);
+    pthread_setname_np(pthread_self(), name);
+}
+
 int worker_run(void *argument)
 {
     struct worker *worker = argument;
     struct capture_source *source = worker->source;
+    name_thread("worker", worker->number);
     do
         inspect_all(worker);
     while (source != NULL && source->again != NULL && source->again(source));
@@ -280,6 +291,7 @@ int reader_run(void *argument)
 {
     struct worker *reader = argument;
     struct burst *burst = &reader->burst;
+    name_thread("reader", 0);
     while (receive_from_source(reader, burst)) {
         stamp(reader, burst);
         packet_decode(burst, &reader->hash_key);

@@ -74,7 +74,7 @@ void worker_send_flow_end(struct worker *worker, const struct flow *flow);
 void worker_send_time(struct worker *worker);
 
 /*
- * What is left out of responses (leave_out.c). The first two are for worker_create: the EAL memory that is taken for so
+ * What is left out of responses (leave_out.c). The first two are for worker_create: the memory that is taken for so
  * many flows; and 0, or -1 when there is none. All the others are for workers with leave_out.any_response.
  */
 size_t leave_out_bytes(const struct response_policy *policy, uint32_t flows_max);

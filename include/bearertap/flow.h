@@ -150,7 +150,7 @@ struct flow_table_options {
     uint64_t *events; /* the worker's live event counters */
 };
 
-/* EAL memory that flow_table_create takes; NULL when there is none. */
+/* Memory that flow_table_create takes, nearly all of it outside of EAL's; NULL when there is none. */
 size_t flow_table_bytes(const struct flow_table_options *options);
 struct flow_table *flow_table_create(const struct flow_table_options *options);
 void flow_table_destroy(struct flow_table *table);

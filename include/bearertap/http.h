@@ -63,7 +63,7 @@ struct http_options {
 struct http;
 
 /* One a worker: nothing is locked, and no other thread may call anything that takes a struct http. http_create returns
- * NULL when there is no memory; http_bytes is the EAL memory that it takes. */
+ * NULL when there is no memory; http_bytes is the memory that it takes, nearly all of it outside of EAL's. */
 size_t http_bytes(const struct http_options *options);
 struct http *http_create(const struct http_options *options);
 void http_destroy(struct http *http);

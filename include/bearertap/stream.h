@@ -56,7 +56,7 @@ struct stream_run {
 
 struct stream;
 
-/* EAL memory that stream_create takes; NULL when there is none. */
+/* Memory that stream_create takes, nearly all of it outside of EAL's; NULL when there is none. */
 size_t stream_bytes(const struct stream_options *options);
 struct stream *stream_create(const struct stream_options *options);
 void stream_destroy(struct stream *stream);

@@ -47,8 +47,10 @@ struct pipeline_result {
 
 struct pipeline;
 
-/* EAL memory that a pipeline takes, but for its sources, bytes. EAL need not be up. */
+/* EAL memory that a pipeline takes, but for its sources, and what it takes outside of that (memory.h): bytes. EAL need
+ * not be up. */
 size_t pipeline_bytes(const struct pipeline_options *options);
+size_t pipeline_bytes_outside(const struct pipeline_options *options);
 
 /* EAL must be up, with an lcore for each worker, one for a reader and the main one; capture_register_fields was called.
  * 0, or a negative errno with `error` filled. */

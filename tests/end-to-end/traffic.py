@@ -101,6 +101,66 @@ def what_chaos_loses_of_a_token_is_said_to_be_cut():
     assert cut and not any("token_sha256" in sighting for sighting in cut), cut
 
 
+# Nothing is allocated where packets are inspected.
+
+
+@functools.lru_cache(maxsize=None)
+def allocation_trap():
+    library = scratch("no-allocation.so")
+    source = os.path.join(harness.SOURCE, "tests/end-to-end/no_allocation.c")
+    subprocess.run(["gcc", "-D_GNU_SOURCE", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"LD_PRELOAD": library, "NO_ALLOCATION_ON": "worker-"}
+
+
+@test(each=[f"{name}, -w {workers}" for name in CASES for workers in (1, 2)])
+def workers_allocate_nothing_once_they_run(case):
+    if harness.SANITIZED:
+        return  # its allocator is its own
+    name, workers = case.split(", -w ")
+    traffic = made(name)
+    run = bearertap("read", "-f", "ecs", "-w", workers, "-k", traffic.keys_path, traffic.path, env=allocation_trap(),
+                    status=None)
+    assert run.status == 0, run
+    assert f"threads guarded: {workers}\n" in run.errors, run
+    assert sum(map(sightings_in, run.lines)) == traffic.totals["sightings"], run
+
+
+CALLS = ["malloc(9)", "calloc(9, 9)", "realloc(old, 99)", "free(old)", "aligned_alloc(64, 64)", "memalign(64, 64)",
+         "posix_memalign(&old, 64, 64)", "mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)", "munmap(page, 4096)",
+         "madvise(page, 4096, MADV_DONTNEED)", "sbrk(4096)", "brk(page)", "rte_malloc(0, 9, 0)", "rte_zmalloc(0, 9, 0)",
+         "rte_realloc(old, 9, 0)", "rte_free(old)"]
+CALLER = """
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <rte_malloc.h>
+int main(int argc, char **argv)
+{
+    void *old = malloc(9), *page = mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_setname_np(pthread_self(), argv[argc - 1]);
+    CALL;
+    return 0;
+}
+"""
+
+
+@test(each=CALLS)
+def what_allocates_on_a_workers_thread_is_caught(call):
+    program = scratch("caller")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libdpdk"], capture_output=True, text=True, check=True).stdout
+    subprocess.run(["gcc", "-w", "-fno-builtin", "-D_GNU_SOURCE", f"-DCALL={call}", "-x", "c", "-", "-o", program,
+                    *flags.split()], input=CALLER, text=True, check=True)
+    done = subprocess.run([program, "worker-0"], env=harness.environment(**allocation_trap()), capture_output=True,
+                          text=True, timeout=harness.TIMEOUT_S)
+    function = call.split("(")[0]
+    assert done.returncode == 97 and f"allocation on a guarded thread: {function}, " in done.stderr, done
+    done = subprocess.run([program, "lcore-0"], env=harness.environment(**allocation_trap()), capture_output=True,
+                          text=True, timeout=harness.TIMEOUT_S)
+    assert "guarded thread:" not in done.stderr and done.returncode != 97, done
+
+
 @test(each=["api", "chaos", "mixed under way", "deep"])
 def tshark_sees_as_many_tokens_and_nothing_wrong(name):
     traffic = made(name)

@@ -39,8 +39,7 @@ mutation("wrong-outcome-booked", "a fragment is booked as a bad length",
          "if (read_16(header + 6) & 0x3fff)\n        return OUTCOME_BAD_IP_LENGTH;")
 mutation("hash-follows-direction", "the two directions of a connection have different hashes",
          "app/packet/packet.c",
-         "endpoints->source_port : endpoints->destination_port;\n    uint16_t vlan",
-         "endpoints->source_port : endpoints->source_port;\n    uint16_t vlan")
+         "words[1] = (swap ? source : destination) | 4ull << 48;", "words[1] = destination | 4ull << 48;")
 
 # Captures.
 
@@ -82,6 +81,9 @@ mutation("sequence-wrap-missed", "sequence numbers are compared as numbers, not 
 mutation("gap-dropped", "a hole that is given up leaves no mark: what lies on its two sides is joined",
          "app/stream/stream.c",
          "of->flags |= DIRECTION_AFTER_GAP;\n    (*count_event", "(*count_event")
+mutation("straight-past-what-waits", "a segment goes the straight way while held data waits for it",
+         "app/stream/stream.c",
+         "extra->held_root != 0 || extra->fin_known ||", "extra->fin_known ||")
 mutation("last-copy-counts", "a differing copy of held bytes is not noticed",
          "app/stream/held.c",
          "result.conflict = true;", "result.conflict = false;")
@@ -147,11 +149,13 @@ mutation("database-swapped", "each direction is scanned for what the other one w
          "server ? scan->options.databases->client : scan->options.databases->server")
 mutation("capture-over-a-gap", "a capture goes on over a gap, as if nothing were missing",
          "app/scan/scan.c",
-         "        captures_cut(scan, run->time_ns);\n        if (extra != NULL)\n"
-         "            extra->tail_length = 0;\n", "")
+         "        captures_cut(scan, run->time_ns);\n        of->last[0] = of->last[1] = 0;\n", "")
 mutation("prefix-lost-at-a-cut", "a token whose first bytes are the last of a segment is not found",
          "app/scan/scan.c",
-         "extra->tail_length = prefix ? (uint8_t)length : 0;", "extra->tail_length = 0;")
+         "of->last[1] = bytes[length - 1];", "of->last[1] = 0;")
+mutation("prefix-hidden-by-what-it-breaks", "a prefix is taken for part of a token before its bytes were fed to that",
+         "app/scan/scan.c",
+         "if (prefix_was_announced(scan, position, end))", "if (prefix_is_covered(scan, position, end))")
 mutation("percent-not-undone", "a dot written %2e does not end the header",
          "app/scan/escapes.c",
          "byte == '\\\\' : byte == '%' && capture->syntax != SYNTAX_CREDENTIALS;", "byte == '\\\\' : false;")
@@ -201,7 +205,7 @@ mutation("issuer-does-not-narrow", "a plain kid counts for tokens of other issue
          "if (!narrowed[k] || issuer != ISSUER_OTHER)", "if (issuer != (enum issuer_relation)77)")
 mutation("stale-memory", "what was learnt of a header outlives a change of the key table",
          "app/verdict/memory.c",
-         "    memset(memory->sets, 0, sizeof(memory->sets));\n    memory->previous_length = 0;\n", "")
+         "    memset(memory->sets, 0, sizeof(memory->sets));\n    memset(memory->recent, 0, sizeof(memory->recent));\n", "")
 mutation("memory-by-half-a-digest", "remembered headers are told apart by too few bits",
          "app/verdict/memory.c",
          "if (found.digest_high != digest.high || found.digest_low != (uint32_t)(digest.low >> 32) || "

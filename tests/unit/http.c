@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests in a buffer, and the window of kept client bytes over a stream. */
+#include "../../app/http/request.h"
 #include "scan_support.h"
 
 #include <stdio.h>
@@ -220,6 +221,112 @@ static void every_cut_is_read_as_far_as_it_goes(void **state)
         assert_in_range(http_complete_requests(copy, length, &body_end), 0, length);
         free(copy);
     }
+}
+
+/*
+ * A request as most are is followed to its end as its bytes come by. Where it is said to be complete, the walk over its
+ * headers must find just one request, that ends there.
+ */
+static bool is_tracked_as_walked(const char *text, uint32_t length, unsigned *seed)
+{
+    struct http_tracker tracker = {.body = 0};
+    enum http_track track = TRACK_MORE;
+    uint32_t done = 0, end = 0;
+    while (track == TRACK_MORE && done < length) {
+        uint32_t here = 1 + (uint32_t)rand_r(seed) % (rand_r(seed) % 2 == 0 ? 20 : length);
+        here = here < length - done ? here : length - done;
+        uint8_t *run = malloc(here);
+        memcpy(run, text + done, here);
+        track = http_track_request(&tracker, run, here, &end);
+        free(run);
+        done += track == TRACK_MORE ? here : 0;
+    }
+    if (track != TRACK_COMPLETE)
+        return false;
+    uint32_t whole = done + end;
+    int64_t walked = http_complete_requests((const uint8_t *)text, whole, NULL);
+    int64_t before = http_complete_requests((const uint8_t *)text, whole - 1, NULL);
+    if (walked != whole || before != 0)
+        fail_msg("complete with %u bytes, but %ld of these are walked over, and %ld without the last: %.*s", whole,
+                 (long)walked, (long)before, (int)length, text);
+    return true;
+}
+
+static void a_request_that_is_followed_ends_where_the_walk_ends_it(void **state)
+{
+    (void)state;
+    /* Put together at random, they are requests of all kinds, and none. */
+    static const char *const pieces[] = {
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\n",
+        "POST /a/long/path/of?several=words&more HTTP/1.0\r\n",
+        "GET  / HTTP/1.1\r\n",
+        "GET / HTTP/1.1 \r\n",
+        "GET / HTTP/1.1\n",
+        "GET / HTTP/1.x\r\n",
+        "GET / HTTP/2.0\r\n",
+        "GET /a b HTTP/1.1\r\n",
+        "GET /\x80\xff HTTP/1.1\r\n",
+        "GET HTTP/1.1\r\n",
+        "GET /\t HTTP/1.1\r\n",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJ / HTTP/1.1\r\n",
+        "Host: x\r\n",
+        "Host: x\r\n",
+        "Host:x\n",
+        " folded\r\n",
+        "\tfolded: 3\r\n",
+        "no colon\r\n",
+        "C: d\r\n",
+        "t: u\r\n",
+        "Content-Type: a/b\r\n",
+        "Content-Length: 5\r\n",
+        "content-LENGTH: 5\r\n",
+        "Content-Length: 0\r\n",
+        "Content-Length:5\r\n",
+        "Content-Length: 5 \r\n",
+        "Content-Length : 5\r\n",
+        "Content-Length: 5\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Content-Length: \r\n",
+        "Content-Length:\r\n",
+        "Content-Length: 4294967295\r\n",
+        "Content-Length: 4294967301\r\n",
+        "Content-Length: 429496728\r\n",
+        "Content-Length: 000000000000000005\r\n",
+        "Content-Length: 0000000000000000005\r\n",
+        "Content-Lengths: 7\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "transfer-encodings: chunked\r\n",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "hello",
+        "hello",
+        "5\r\nhello\r\n0\r\n\r\n",
+    };
+    unsigned seed = 1, complete = 0;
+    for (unsigned round = 0; round < 400000; round++) {
+        char text[600];
+        uint32_t length = 0;
+        for (unsigned count = 1 + (unsigned)rand_r(&seed) % 9; count > 0; count--) {
+            const char *piece = pieces[(unsigned)rand_r(&seed) % COUNT(pieces)];
+            if (length == 0 && rand_r(&seed) % 8 > 0)
+                piece = pieces[(unsigned)rand_r(&seed) % 3];
+            memcpy(text + length, piece, strlen(piece));
+            length += (uint32_t)strlen(piece);
+        }
+        if (rand_r(&seed) % 8 == 0)
+            text[(unsigned)rand_r(&seed) % length] = (char)rand_r(&seed);
+        if (rand_r(&seed) % 8 == 0)
+            length = 1 + (uint32_t)rand_r(&seed) % length;
+        complete += is_tracked_as_walked(text, length, &seed);
+    }
+    assert_true(complete > 10000);
 }
 
 /* ---- the window ---- */
@@ -453,6 +560,7 @@ int main(void)
         cmocka_unit_test(hosts_lose_their_port),
         cmocka_unit_test(of_repeated_headers_the_first_is_shown),
         cmocka_unit_test(every_cut_is_read_as_far_as_it_goes),
+        cmocka_unit_test(a_request_that_is_followed_ends_where_the_walk_ends_it),
         cmocka_unit_test(a_body_goes_on_behind_a_100_continue),
         cmocka_unit_test(a_head_longer_than_the_window_can_not_name_another_host),
         cmocka_unit_test(the_beginning_of_an_overlong_head_speaks_for_all_of_it),

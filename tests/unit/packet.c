@@ -500,6 +500,99 @@ static void random_bytes_end_in_an_outcome(void **state)
     }
 }
 
+/*
+ * The usual frames have a way of their own, past the layers. An Ethernet frame and the same packet behind Linux's
+ * cooked header, which always goes through the layers, must be read alike.
+ */
+enum { ETHERNET = 14, COOKED = 16 };
+
+static uint64_t mutation;
+
+static uint32_t next_random(void)
+{
+    mutation ^= mutation << 13;
+    mutation ^= mutation >> 7;
+    mutation ^= mutation << 17;
+    return (uint32_t)(mutation >> 32);
+}
+
+static enum outcome decode_copy(enum link_type link, const uint8_t *bytes, uint32_t captured, uint32_t available,
+                                uint32_t wire, struct segment *segment)
+{
+    uint8_t *copy = malloc(captured);
+    assert_non_null(copy);
+    memcpy(copy, bytes, captured);
+    memset(segment, 0x5a, sizeof(*segment));
+    enum outcome outcome = frame_decode(link, copy, captured, available, wire, segment);
+    free(copy);
+    return outcome;
+}
+
+static enum outcome assert_read_alike(const struct frame *frame, uint32_t captured, uint32_t available, uint32_t wire)
+{
+    struct frame cooked = {.length = 0};
+    struct segment segment, expected;
+    ADD(&cooked, 0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 2, 0, 0);
+    add(&cooked, frame->bytes + ETHERNET - 2, frame->length - (ETHERNET - 2));
+    enum outcome outcome = decode_copy(LINK_ETHERNET, frame->bytes, captured, available, wire, &segment);
+    enum outcome by_layers = decode_copy(LINK_LINUX_SLL, cooked.bytes, captured + COOKED - ETHERNET,
+                                         available + COOKED - ETHERNET, wire + COOKED - ETHERNET, &expected);
+    assert_int_equal(outcome, by_layers);
+    if (outcome != OUTCOME_PENDING)
+        return outcome;
+    segment.network_offset += COOKED - ETHERNET;
+    segment.transport_offset += COOKED - ETHERNET;
+    segment.payload_offset += COOKED - ETHERNET;
+    assert_memory_equal(&segment, &expected, sizeof(segment));
+    return outcome;
+}
+
+static void usual_frames_are_read_as_the_layers_read_them(void **state)
+{
+    (void)state;
+    static const uint8_t options[] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}; /* a time stamp */
+    static const uint8_t flags[] = {TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN, TCP_SYN, 0xff};
+    unsigned read = 0, total = 400000;
+    mutation = 88172645463325252u;
+    for (unsigned i = 0; i < total; i++) {
+        struct frame frame = {.length = 0};
+        bool six = next_random() % 2 == 0;
+        unsigned options_length = next_random() % 2 == 0 ? sizeof(options) : 0, payload = next_random() % 3 * 5;
+        add_ethernet(&frame, six ? 0x86dd : 0x0800);
+        if (six)
+            add_ipv6(&frame, 6, 20 + options_length + payload);
+        else
+            add_ipv4(&frame, 6, 0, 20 + options_length + payload);
+        uint32_t headers = frame.length + 20 + options_length;
+        add_tcp(&frame, flags[next_random() % COUNT(flags)], options, options_length);
+        add(&frame, "hello, you", payload);
+        add(&frame, "\0\0\0\0\0\0\0", next_random() % 4 == 0 ? next_random() % 8 : 0); /* padding */
+        /* Mostly of the headers behind Ethernet's, a small step as often as any byte. */
+        for (unsigned changes = next_random() % 3; changes > 0; changes--) {
+            uint8_t *byte = &frame.bytes[ETHERNET - 2 + next_random() % (headers - ETHERNET + 2)];
+            *byte = (uint8_t)(next_random() % 2 == 0 ? next_random() : *byte + next_random() % 3 - 1);
+        }
+        uint32_t captured = frame.length, available = frame.length, wire = frame.length;
+        switch (next_random() % 8) {
+        case 0: /* a snap length */
+            captured = available = ETHERNET + next_random() % (frame.length - ETHERNET + 1);
+            break;
+        case 1: /* a chain */
+            captured = ETHERNET + next_random() % (frame.length - ETHERNET + 1);
+            break;
+        case 2: /* both, and a length that is not to be believed */
+            captured = ETHERNET + next_random() % (frame.length - ETHERNET + 1);
+            available = captured + next_random() % (frame.length - captured + 1);
+            wire = next_random() % (2 * frame.length) + ETHERNET;
+            break;
+        default:
+            break;
+        }
+        read += assert_read_alike(&frame, captured, available, wire) == OUTCOME_PENDING;
+    }
+    assert_in_range(read, total / 4, total - total / 8); /* and so both kinds are among them */
+}
+
 static void both_directions_have_one_hash_and_others_another(void **state)
 {
     (void)state;
@@ -556,6 +649,7 @@ int main(void)
         cmocka_unit_test(link_headers_too_short_are_named),
         cmocka_unit_test(payload_beyond_the_first_buffer_counts_as_captured),
         cmocka_unit_test(random_bytes_end_in_an_outcome),
+        cmocka_unit_test(usual_frames_are_read_as_the_layers_read_them),
         cmocka_unit_test(both_directions_have_one_hash_and_others_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

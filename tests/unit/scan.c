@@ -164,6 +164,41 @@ static void every_case_of_a_server_under_every_cut(void **state)
     bench_destroy(bench);
 }
 
+/* Runs of one and two bytes between two others: a prefix and the byte before it lie in up to four runs. */
+static void every_case_with_the_shortest_runs_anywhere(void **state)
+{
+    (void)state;
+    static const size_t runs[][4] = {{1}, {1, 1}, {1, 1, 1}, {2}, {1, 2}, {2, 1}};
+    static const struct scan_case quoted = {
+        "behind a quote", OK "[\"" T1 "\", \"" T2 "\"]", {FOUND(JSON_BODY, T1), FOUND(JSON_BODY, T2)}};
+    struct bench *bench = bench_create(&bench_usual_sizes);
+    for (size_t i = 0; i <= COUNT(cases) + COUNT(server_cases); i++) {
+        bool server = i >= COUNT(cases);
+        const struct scan_case *the = !server                                  ? &cases[i]
+                                      : i - COUNT(cases) < COUNT(server_cases) ? &server_cases[i - COUNT(cases)]
+                                                                               : &quoted;
+        size_t length = strlen(the->bytes);
+        for (size_t pattern = server ? 0 : 2; pattern < (server ? COUNT(runs) : 3); pattern++)
+            for (size_t cut = 1; cut < length; cut++) {
+                struct flow *flow = bench_flow(bench, server ? 0 : 1);
+                size_t done = cut;
+                bench_run(bench, flow, 1, the->bytes, cut, 0, true, false);
+                for (size_t j = 0; runs[pattern][j] > 0 && done + runs[pattern][j] <= length; j++) {
+                    bench_run(bench, flow, 1, the->bytes + done, runs[pattern][j], done, false, false);
+                    done += runs[pattern][j];
+                }
+                if (done < length)
+                    bench_run(bench, flow, 1, the->bytes + done, length - done, done, false, false);
+                flow_table_end_all(bench->flows);
+                char name[48];
+                snprintf(name, sizeof(name), "short runs %zu from %zu on", pattern, cut);
+                check_notes(bench, the, length, name);
+                bench_forget_notes(bench);
+            }
+    }
+    bench_destroy(bench);
+}
+
 /* The status line behind it lies in one chunk, in two, in the next alone, wherever the chunks meet. */
 static void a_raw_token_of_any_length_ends_where_the_next_response_begins(void **state)
 {
@@ -619,6 +654,7 @@ int main(void)
         cmocka_unit_test(every_case_in_random_cuts),
         cmocka_unit_test(every_case_is_found_where_the_sides_are_not_known),
         cmocka_unit_test(every_case_of_a_server_under_every_cut),
+        cmocka_unit_test(every_case_with_the_shortest_runs_anywhere),
         cmocka_unit_test(a_raw_token_of_any_length_ends_where_the_next_response_begins),
         cmocka_unit_test(a_token_that_is_passed_hides_no_other),
         cmocka_unit_test(a_token_longer_than_the_bound_leaves_truncated),

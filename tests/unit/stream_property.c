@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The property of reassembly: however a random string is cut, shuffled, duplicated and overlapped on its way, what
- * comes out is the string. Each case has a seed of its own, which is printed when it fails; BEARERTAP_SEED=N runs that
- * case alone, BEARERTAP_CASES=N that many.
+ * The properties of reassembly: however a random string is cut, shuffled, duplicated and overlapped on its way, what
+ * comes out is the string; and whatever segments come, in a connection's order or against all rules, the straight way
+ * makes no difference. Each case has a seed of its own, which is printed when it fails; BEARERTAP_SEED=N runs that case
+ * alone, BEARERTAP_CASES=N that many.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,23 +132,192 @@ static int tell_seed(void **state)
     return 0;
 }
 
+static void run_cases(void (*run)(uint64_t seed), unsigned long usual)
+{
+    const char *one = getenv("BEARERTAP_SEED"), *many = getenv("BEARERTAP_CASES");
+    if (one != NULL) {
+        run(strtoull(one, NULL, 10));
+        return;
+    }
+    unsigned long cases = many != NULL ? strtoul(many, NULL, 10) : usual;
+    for (uint64_t seed = 1; seed <= cases; seed++)
+        run(seed);
+}
+
 static void a_string_comes_out_whole_however_it_was_cut_and_shuffled(void **state)
 {
     (void)state;
-    const char *one = getenv("BEARERTAP_SEED"), *many = getenv("BEARERTAP_CASES");
-    if (one != NULL) {
-        run_case(strtoull(one, NULL, 10));
-        return;
+    run_cases(run_case, CASES);
+}
+
+/* ---- the straight way and the long one ---- */
+
+#define PAIR_CASES    1500
+#define PAIR_SEGMENTS 60
+
+static unsigned passed_in_all; /* segments that went the straight way */
+
+/*
+ * The next segment of a random conversation: mostly what is due, or else a copy, a hole, a keep-alive, urgent data, a
+ * FIN, a reset, a SYN, an acknowledgement of what was never sent, a segment captured short or one without an ACK.
+ * `next`: what each end would send, as far as it keeps to the rules.
+ */
+static struct sent next_segment(struct random *random, uint32_t next[2])
+{
+    static const uint32_t lengths[] = {0, 0, 1, 2, 7, 100, 1448};
+    bool back = random_below(random, 2) == 0;
+    struct sent sent = {.back = back,
+                        .sequence = next[back],
+                        .acknowledgement = next[!back],
+                        .window = (uint16_t)(random_below(random, 20) == 0 ? 0 : 500),
+                        .window_shift = 7,
+                        .payload = string + random_below(random, STRING_MAX - 2000),
+                        .length = lengths[random_below(random, 7)]};
+    switch (random_below(random, 40)) {
+    case 0:
+        sent.sequence -= random_below(random, 2000);
+        break;
+    case 1:
+        sent.sequence += 1 + random_below(random, 2000);
+        break;
+    case 2:
+        sent.sequence += (uint32_t)random_next(random);
+        break;
+    case 3:
+        sent.sequence--;
+        sent.length = random_below(random, 2);
+        break;
+    case 4:
+        sent.flags = TCP_URG;
+        sent.urgent_pointer = (uint16_t)random_below(random, 300);
+        break;
+    case 5:
+        sent.flags = TCP_FIN;
+        break;
+    case 6:
+        sent.flags = TCP_RST | TCP_ACK;
+        sent.sequence += random_below(random, 2);
+        break;
+    case 7:
+        sent.flags = random_below(random, 2) == 0 ? TCP_SYN : TCP_SYN | TCP_ACK;
+        sent.sequence -= random_below(random, 3);
+        break;
+    case 8:
+        sent.acknowledgement += (uint32_t)random_next(random);
+        break;
+    case 9:
+        sent.acknowledgement += random_below(random, 2) == 0 ? 0u - random_below(random, 5000) : 5000;
+        break;
+    case 10:
+        sent.cut = random_below(random, 200);
+        break;
+    case 11:
+        sent.bare = true;
+        sent.flags = random_below(random, 2) == 0 ? 0 : 0x08; /* PSH */
+        break;
+    case 12:
+        sent.flags = TCP_FIN;
+        sent.sequence += 500;
+        break;
+    case 13:
+        next[back] += 1 + random_below(random, 3000); /* lost on the way */
+        break;
+    default:
+        next[back] += sent.length;
+        break;
     }
-    unsigned long cases = many != NULL ? strtoul(many, NULL, 10) : CASES;
-    for (uint64_t seed = 1; seed <= cases; seed++)
-        run_case(seed);
+    return sent;
+}
+
+/* A mark of where the straight way is open may be late, never early: it is not part of what must be the same. */
+static struct flow without_mark(const struct bench *bench)
+{
+    struct flow flow = *bench->flow;
+    for (unsigned d = 0; d < 2; d++)
+        flow.directions[d].flags &= (uint8_t)~DIRECTION_WAITING;
+    return flow;
+}
+
+static void assert_same(const struct bench *straight, const struct bench *only_long)
+{
+    struct flow flows[2] = {without_mark(straight), without_mark(only_long)};
+    assert_memory_equal(&flows[0], &flows[1], sizeof(struct flow));
+    assert_memory_equal(&straight->counters, &only_long->counters, sizeof(straight->counters));
+    for (unsigned d = 0; d < 2; d++) {
+        const struct output *a = &straight->outputs[d], *b = &only_long->outputs[d];
+        assert_int_equal(a->length, b->length);
+        assert_int_equal(a->runs, b->runs);
+        assert_int_equal(a->next_position, b->next_position);
+        assert_int_equal(a->last_time_ns, b->last_time_ns);
+        assert_int_equal(a->gaps, b->gaps);
+        assert_memory_equal(a->gap_at, b->gap_at, sizeof(a->gap_at));
+        const struct flow_extra *extra = flow_extra_find(straight->flows, &straight->flow->directions[d]);
+        const struct flow_extra *other = flow_extra_find(only_long->flows, &only_long->flow->directions[d]);
+        assert_int_equal(extra != NULL, other != NULL);
+        if (extra == NULL)
+            continue;
+        struct flow_extra extras[2] = {*extra, *other};
+        for (unsigned i = 0; i < 2; i++)
+            extras[i].held_root = extras[i].held_root != 0; /* which node it is, is left to chance */
+        assert_memory_equal(&extras[0], &extras[1], sizeof(extras[0]));
+    }
+    assert_int_equal(straight->ended, only_long->ended);
+}
+
+static void run_pair(uint64_t seed)
+{
+    seed_at_hand = seed;
+    struct random random = {seed};
+    for (uint32_t i = 0; i < STRING_MAX; i++)
+        string[i] = (uint8_t)random_next(&random);
+    uint32_t next[2] = {(uint32_t)random_next(&random), (uint32_t)random_next(&random)};
+    struct bench *benches[2];
+    for (unsigned i = 0; i < 2; i++) {
+        benches[i] = bench_create(&(struct bench_sizes){16, 32, 1 << 20, 256 << 10});
+        benches[i]->only_the_long_way = i == 1;
+    }
+    if (random_below(&random, 4) > 0) /* else joined under way */
+        for (unsigned i = 0; i < 2; i++) {
+            SEND(benches[i], .flags = TCP_SYN, .sequence = next[0] - 1, .window = 64000, .window_shift = 7);
+            SEND(benches[i], .back = true, .flags = TCP_SYN | TCP_ACK, .sequence = next[1] - 1,
+                 .acknowledgement = next[0], .window = 65000, .window_shift = 7);
+        }
+    for (unsigned segment = 0; segment < PAIR_SEGMENTS; segment++) {
+        struct sent sent = next_segment(&random, next);
+        uint64_t later_ms = random_below(&random, 10) == 0 ? random_below(&random, 1500) : random_below(&random, 5);
+        bool keep_house = random_below(&random, 8) == 0;
+        for (unsigned i = 0; i < 2; i++) {
+            benches[i]->now_ns += later_ms * MS;
+            bench_send(benches[i], &sent);
+            if (keep_house)
+                bench_keep_house(benches[i]);
+        }
+        assert_same(benches[0], benches[1]);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        bench_end_all(benches[i]);
+    for (unsigned d = 0; d < 2; d++) {
+        assert_int_equal(benches[0]->outputs[d].length, benches[1]->outputs[d].length);
+        assert_memory_equal(benches[0]->outputs[d].bytes, benches[1]->outputs[d].bytes, benches[0]->outputs[d].length);
+    }
+    passed_in_all += benches[0]->passed;
+    for (unsigned i = 0; i < 2; i++)
+        bench_destroy(benches[i]);
+    seed_at_hand = 0;
+}
+
+static void the_straight_way_gives_what_the_long_way_gives(void **state)
+{
+    (void)state;
+    run_cases(run_pair, PAIR_CASES);
+    assert_true(passed_in_all > 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_string_comes_out_whole_however_it_was_cut_and_shuffled, tell_seed),
+        cmocka_unit_test_teardown(the_straight_way_gives_what_the_long_way_gives, tell_seed),
     };
     return cmocka_run_group_tests(tests, bench_start_eal, bench_stop_eal);
 }

@@ -25,6 +25,7 @@ struct output {
     uint32_t gaps;
     uint32_t gap_at[GAPS_MAX]; /* length when a run behind a gap came */
     uint64_t next_position;
+    uint64_t last_time_ns; /* of the last run */
     uint32_t runs;
 };
 
@@ -38,6 +39,8 @@ struct bench {
     uint64_t now_ns;
     unsigned ended;
     uint16_t last_ended_port; /* of endpoint 0 */
+    bool only_the_long_way;   /* stream_pass is not asked */
+    unsigned passed;          /* segments that it took */
 };
 
 struct bench_sizes {

@@ -257,6 +257,28 @@ static void everything_is_forgotten_when_the_table_changes(void **state)
     assert_false(judge("{\"kid\":\"late\"}").possible_finding);
 }
 
+/* Of one length, with the same bytes at both ends and in the middle: whatever of a text is looked at first, all of it
+ * counts. Encoded, the words stand on either side of the middle. */
+static void headers_that_differ_in_a_few_bytes_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"bad", "sad", "bag", "bed"};
+    const unsigned count = sizeof(words) / sizeof(words[0]);
+    for (unsigned round = 0; round < 3; round++)
+        for (unsigned first = 0; first < count; first++)
+            for (unsigned last = 0; last < count; last++) {
+                char header[200];
+                snprintf(header, sizeof(header),
+                         "{\"typ\":\"JWT\",\"x\":\"%s\",\"y\":\"0123456789012345678901234567\",\"kid\":\"%s\",\"alg\":"
+                         "\"RS256\"}",
+                         words[first], words[last]);
+                struct verdict verdict = judge(header);
+                assert_true(verdict.is_token);
+                assert_int_equal(verdict.possible_finding, last == 0);
+            }
+    assert_int_equal(table.look_ups, count * count);
+}
+
 static void flood(int from, int to)
 {
     for (int i = from; i < to; i++) {
@@ -307,6 +329,7 @@ int main(void)
         TEST(without_keys_nothing_is_found_and_nothing_looked_up),
         TEST(a_header_is_looked_up_once_however_often_and_between_whatever_it_comes),
         TEST(everything_is_forgotten_when_the_table_changes),
+        TEST(headers_that_differ_in_a_few_bytes_are_told_apart),
         TEST(headers_that_never_come_again_do_not_push_out_those_that_do),
         TEST(a_flood_is_judged_right_while_places_are_reused),
     };

@@ -256,7 +256,8 @@ static void inspect_all(struct worker *worker)
 
     /* It slept last, and what ends may still hold a token to judge. */
     key_table_reader_online(worker->keys, worker->number);
-    flow_table_end_all(worker->flows);
+    if (!worker->flows_go_on)
+        flow_table_end_all(worker->flows);
     counters_publish(&worker->counters);
     key_table_reader_offline(worker->keys, worker->number);
 }

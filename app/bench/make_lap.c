@@ -112,12 +112,12 @@ int lap_of_capture(const char *path, size_t frame_bytes, unsigned shares, struct
     return code;
 }
 
-int lap_keys(uint32_t keys, bool strangers, struct key_list **list, struct error *error)
+int lap_keys(uint32_t borne, uint32_t strangers, struct key_list **list, struct error *error)
 {
     char id[TRAFFIC_KEY_ID_MAX];
     int result = key_list_create(list);
-    for (uint32_t i = 0; result == 0 && i < keys; i++) {
-        traffic_key_id(strangers ? LAP_SEED + 1 : LAP_SEED, i, id);
+    for (uint32_t i = 0; result == 0 && i < borne + strangers; i++) {
+        traffic_key_id(i < borne ? LAP_SEED : LAP_SEED + 1, i, id);
         result = key_list_add_value(*list, id, error);
     }
     return result;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs what is asked for, a process after the other, and gathers what they tell. */
+#include <bearertap/bench.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <bearertap/error.h>
+
+#include "child.h"
+#include "machine.h"
+#include "report.h"
+#include "rows.h"
+
+/* Rounds are an odd number, so that the median is one of them. */
+const struct bench_settings bench_usual = {
+    .rounds = 7, .turn_seconds = 0.3, .flows = 2000, .keys = KEYS_BORNE, .workers = 1};
+
+struct run {
+    const struct bench_options *options;
+    json_t *report, *runs, *ratios;
+    bool failed;
+};
+
+struct row_task {
+    const struct row *row;
+    const struct bench_settings *settings;
+};
+
+static int run_row(const void *context, json_t *result, struct error *error)
+{
+    const struct row_task *task = context;
+    return task->row->measure(task->settings, result, error);
+}
+
+static int run_subject(const void *context, json_t *result, struct error *error)
+{
+    return measure_against_floors(context, result, error);
+}
+
+/* Its runs, its noise, its floors go into the report. */
+static void gather(struct run *run, const char *name, const json_t *result)
+{
+    json_t *floors = json_object_get(result, "floors"), *runs = json_object_get(result, "runs");
+    report_noise(name, json_object_get(result, "noise"));
+    if (!report_recall(runs))
+        run->failed = true;
+    if (runs != NULL)
+        json_array_extend(run->runs, runs);
+    if (floors != NULL && json_object_get(run->report, "floors") == NULL)
+        json_object_set(run->report, "floors", floors);
+}
+
+static void fail(struct run *run, const char *name, const struct error *error)
+{
+    log_error("%s: %s", name, error->text);
+    run->failed = true;
+}
+
+static void run_rows(struct run *run)
+{
+    for (unsigned i = 0; i < rows_count; i++) {
+        const struct row *row = &rows[i];
+        const struct row_task task = {row, &run->options->settings};
+        struct error error = {""};
+        json_t *result = child_run(run_row, &task, &error);
+        if (result == NULL) {
+            fail(run, row->name, &error);
+            continue;
+        }
+        gather(run, row->name, result);
+        json_object_set(run->ratios, row->name, json_object_get(result, "value"));
+        if (!run->options->json)
+            report_row(row, result);
+        json_decref(result);
+    }
+}
+
+static void run_one(struct run *run, const struct subject *subject, const char *name)
+{
+    struct error error = {""};
+    json_t *result = child_run(run_subject, subject, &error), *each;
+    size_t index;
+    if (result == NULL) {
+        fail(run, name, &error);
+        return;
+    }
+    gather(run, name, result);
+    /* The ratios bear the names of the table, whose rows are of these mixes. */
+    if (strcmp(name, "small") == 0)
+        json_object_set(run->ratios, "small", json_object_get(result, "small"));
+    else if (json_object_get(run->ratios, "floor") == NULL)
+        json_object_set(run->ratios, "floor", json_object_get(result, "value"));
+    if (!run->options->json)
+        json_array_foreach(json_object_get(result, "runs"), index, each)
+            report_run(each);
+    json_decref(result);
+}
+
+static void run_mixes(struct run *run)
+{
+    for (unsigned i = 0; i < run->options->mixes_count; i++) {
+        const struct subject subject = {.settings = &run->options->settings, .mix = run->options->mixes[i]};
+        run_one(run, &subject, subject.mix->name);
+    }
+}
+
+static void run_capture(struct run *run)
+{
+    const struct subject subject = {.settings = &run->options->settings,
+                                    .capture_path = run->options->capture_path,
+                                    .keys = run->options->keys};
+    run_one(run, &subject, subject.capture_path);
+}
+
+static json_t *targets_json(void)
+{
+    json_t *targets = json_object();
+    for (unsigned i = 0; i < rows_count; i++)
+        json_object_set_new(targets, rows[i].name,
+                            json_pack("{s:f}", rows[i].at_least ? "at_least" : "at_most", rows[i].target));
+    return targets;
+}
+
+/* What is no ratio stands beside them, too. */
+static void lift(struct run *run, const char *name)
+{
+    json_t *value = json_object_get(run->ratios, name);
+    if (value != NULL)
+        json_object_set(run->report, name, value);
+}
+
+static bool finish(struct run *run)
+{
+    lift(run, "bytes_per_flow");
+    lift(run, "bytes_per_key");
+    json_object_set(run->report, "runs", run->runs);
+    json_object_set(run->report, "ratios", run->ratios);
+    json_object_set_new(run->report, "targets", targets_json());
+    if (!run->options->json)
+        return true;
+    bool written = json_dumpf(run->report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) == 0;
+    printf("\n");
+    return written;
+}
+
+int bench_run(const struct bench_options *options)
+{
+    struct run run = {
+        .options = options, .report = json_object(), .runs = json_array(), .ratios = json_object()};
+    json_object_set_new(run.report, "machine", machine_json());
+    if (!options->json)
+        report_machine(json_object_get(run.report, "machine"));
+    if (options->subject == BENCH_ALL)
+        run_rows(&run);
+    else if (options->subject == BENCH_CAPTURE)
+        run_capture(&run);
+    else
+        run_mixes(&run);
+    if (!finish(&run))
+        run.failed = true;
+    json_decref(run.ratios);
+    json_decref(run.runs);
+    json_decref(run.report);
+    return run.failed ? -1 : 0;
+}
+
+void bench_print_rows(FILE *out)
+{
+    for (unsigned i = 0; i < rows_count; i++)
+        fprintf(out, "  %-20s %s %-5g %s\n", rows[i].name, rows[i].at_least ? ">=" : "<=", rows[i].target, rows[i].help);
+}

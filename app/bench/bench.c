@@ -57,9 +57,19 @@ static void fail(struct run *run, const char *name, const struct error *error)
     run->failed = true;
 }
 
+static bool is_wanted(const struct bench_options *options, const char *name)
+{
+    bool wanted = options->rows_count == 0;
+    for (unsigned i = 0; i < options->rows_count; i++)
+        wanted = wanted || strcmp(options->rows[i], name) == 0;
+    return wanted;
+}
+
 static void run_rows(struct run *run)
 {
     for (unsigned i = 0; i < rows_count; i++) {
+        if (!is_wanted(run->options, rows[i].name))
+            continue;
         const struct row *row = &rows[i];
         const struct row_task task = {row, &run->options->settings};
         struct error error = {""};
@@ -163,6 +173,14 @@ int bench_run(const struct bench_options *options)
     json_decref(run.runs);
     json_decref(run.report);
     return run.failed ? -1 : 0;
+}
+
+bool bench_has_row(const char *name)
+{
+    bool has = false;
+    for (unsigned i = 0; i < rows_count; i++)
+        has = has || strcmp(rows[i].name, name) == 0;
+    return has;
 }
 
 void bench_print_rows(FILE *out)

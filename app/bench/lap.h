@@ -21,7 +21,8 @@ struct lap_packet {
     uint8_t address_bytes; /* 4 or 16 */
     uint8_t share;         /* which worker's it is */
     uint32_t connection;   /* from 0; UINT32_MAX: no TCP */
-    uint32_t sequence, acknowledgement;
+    uint32_t sequence, acknowledgement, payload_length;
+    uint8_t sightings; /* that end in it; the maker's to set, where they are told apart */
     uint8_t direction; /* 0: of the end that sent the connection's first packet in the lap */
     uint8_t flags;     /* TCP's */
 };

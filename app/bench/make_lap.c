@@ -16,7 +16,7 @@ static int fill(struct lap *lap, const struct lap_options *options, struct error
         .flows = options->flows,
         .keys = options->keys,
         .payload_bytes = options->payload_bytes,
-        .under_way = true,
+        .under_way = !options->from_beginning,
     };
     struct traffic *traffic;
     int result = traffic_create(&traffic_options, NULL, NULL, &traffic, error);

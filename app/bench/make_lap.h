@@ -12,6 +12,7 @@ struct lap_options {
     const struct traffic_mix *mix;
     uint32_t flows, keys, payload_bytes; /* as traffic.h says */
     size_t frame_bytes;                  /* about so many in all */
+    bool from_beginning;                 /* of connections; else they are under way */
     unsigned shares;
 };
 

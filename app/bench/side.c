@@ -21,6 +21,7 @@ struct side {
     struct side_options options;
     const int *cpus;
     struct player *players[THREADS_MAX];
+    struct crowd *crowd; /* instead of players */
     struct pipeline *pipeline;
     int output_fd;
     struct floor_scan *scans[THREADS_MAX];
@@ -34,7 +35,7 @@ struct side {
 
 size_t side_bytes(const struct side_options *options)
 {
-    size_t bytes = options->threads * player_bytes();
+    size_t bytes = options->threads * player_bytes() + crowd_bytes();
     if (options->kind == SIDE_INSPECT) {
         const struct pipeline_options pipeline = {
             .workers = options->threads,
@@ -51,7 +52,7 @@ static int create_pipeline(struct side *side, struct error *error)
 {
     struct capture_source *sources[THREADS_MAX];
     for (unsigned i = 0; i < side->options.threads; i++)
-        sources[i] = player_source(side->players[i]);
+        sources[i] = side->crowd != NULL ? crowd_source(side->crowd) : player_source(side->players[i]);
     side->output_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     const struct pipeline_options options = {
         .sources = sources,
@@ -60,6 +61,7 @@ static int create_pipeline(struct side *side, struct error *error)
         .keys = side->options.keys,
         .flows_max = side->options.flows_max,
         .responses = side->options.responses,
+        .flows_go_on = side->crowd != NULL,
         .format = alert_format_find("ecs"),
         .output_fd = side->output_fd,
     };
@@ -96,6 +98,8 @@ int side_create(const struct side_options *options, const int *cpus, struct side
     int status = 0;
     if (options->kind == SIDE_SCAN)
         status = create_scans(side, error);
+    else if (options->copies > 0)
+        status = crowd_create(options->lap, options->copies, cpus[0], &side->crowd, error);
     else
         status = players_create(options->lap, options->threads, cpus, side->players, error);
     if (status == 0 && options->kind == SIDE_INSPECT)
@@ -113,6 +117,7 @@ void side_close(struct side *side)
     if (side == NULL)
         return;
     pipeline_close(side->pipeline);
+    crowd_destroy(side->crowd);
     for (unsigned i = 0; i < side->options.threads; i++) {
         floor_scan_destroy(side->scans[i]);
         free(side->payloads[i]);
@@ -223,7 +228,9 @@ struct side_told side_told(const struct side *side)
         return told;
     pipeline_collect(side->pipeline, &result);
     told.sightings = result.alerts.sightings;
-    told.expected = side->options.find_nothing ? 0 : side->options.lap->expected * side->laps_played;
+    if (!side->options.find_nothing)
+        told.expected =
+            side->crowd != NULL ? crowd_expected(side->crowd) : side->options.lap->expected * side->laps_played;
     for (unsigned i = 0; i < COUNTERS_PLACEMENTS_MAX; i++)
         told.tokens += result.totals.tokens[i];
     return told;
@@ -250,6 +257,10 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
         status = run_floor(side, run_scan, error);
         *played = (struct played){
             .packets = (uint64_t)side->options.lap->count * laps, .ticks = atomic_load(&side->ticks), .laps = laps};
+    } else if (side->crowd != NULL) {
+        crowd_begin(side->crowd, (uint64_t)side->options.lap->count * laps);
+        status = run_pipeline(side, error);
+        *played = crowd_end(side->crowd);
     } else {
         players_begin(side->players, laps);
         status = side->options.kind == SIDE_RECEIVE ? run_floor(side, run_receive, error) : run_pipeline(side, error);
@@ -259,14 +270,31 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
     return status != 0 ? status : check_law(side, error);
 }
 
+static void watch(struct side *side, struct sampler *sampler)
+{
+    if (side->crowd != NULL)
+        crowd_watch(side->crowd, sampler);
+    else
+        players_watch(side->players, sampler);
+}
+
 int side_sample(struct side *side, uint32_t laps, uint64_t samples[STAGES], struct error *error)
 {
     struct sampler sampler = {.has_timer = false};
     struct played played;
-    players_watch(side->players, &sampler);
+    watch(side, &sampler);
     int status = side_turn(side, laps, &played, error);
-    players_watch(side->players, NULL);
+    watch(side, NULL);
     sampler_release(&sampler);
     memcpy(samples, sampler.samples, sizeof(sampler.samples));
     return status;
+}
+
+int side_settle(struct side *side, struct error *error)
+{
+    if (side->crowd == NULL)
+        return 0;
+    crowd_begin_last(side->crowd);
+    int status = run_pipeline(side, error);
+    return status != 0 ? status : check_law(side, error);
 }

@@ -5,6 +5,7 @@
 #include <bearertap/keys.h>
 #include <bearertap/worker.h>
 
+#include "crowd.h"
 #include "player.h"
 
 /*
@@ -24,6 +25,7 @@ struct side_options {
     const struct floor_databases *databases; /* SIDE_SCAN's */
     /* SIDE_INSPECT's: */
     const struct key_list *keys;
+    uint32_t copies; /* not 0: the lap is a crowd's, in so many copies; one thread */
     struct response_policy responses;
     uint32_t flows_max;
     bool find_nothing;  /* no key of the list is expected to be found */
@@ -46,6 +48,9 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
 
 /* A turn whose figures are of no use, in which the (first) worker's time is split over stages. */
 int side_sample(struct side *side, uint32_t laps, uint64_t samples[STAGES], struct error *error);
+
+/* When no turn is to come: what of a crowd's tokens is half is made whole. */
+int side_settle(struct side *side, struct error *error);
 
 /* Of all turns so far. */
 struct side_told {

@@ -119,6 +119,7 @@ static int make_lap(const struct trial_lap *lap, struct lap **made, struct error
                                         .keys = lap->keys > 0 ? lap->keys : 1,
                                         .payload_bytes = 1448,
                                         .frame_bytes = lap->frame_bytes,
+                                        .from_beginning = lap->from_beginning,
                                         .shares = shares};
     return lap_of_traffic(&options, made, error);
 }
@@ -145,6 +146,7 @@ static int describe_sides(const struct trial *trial, struct side_options *option
             .kind = side->kind,
             .threads = side->threads > 0 ? side->threads : 1,
             .keys = side->keys,
+            .copies = side->copies,
             .responses = side->responses,
             .flows_max = side->flows_max,
             .find_nothing = side->find_nothing,
@@ -236,6 +238,8 @@ int trial_run(struct trial *trial, const struct bench_settings *settings, struct
         if (trial->sides[i].by_stage)
             status = side_sample(trial->comparison.sides[i], laps_of_turn(trial, i, 2 * settings->turn_seconds),
                                  trial->samples[i], error);
+    for (unsigned i = 0; status == 0 && i < trial->sides_count; i++)
+        status = side_settle(trial->comparison.sides[i], error);
     return status;
 }
 

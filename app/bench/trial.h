@@ -16,12 +16,12 @@
 enum { TRIAL_LAPS_MAX = 2 };
 
 struct trial_lap {
-    /* What it is made of: a mix, a capture, or what `make` makes. */
+    /* What it is made of: a mix, a capture, or what `make` makes of these. */
     const struct traffic_mix *mix;
     const char *capture_path;
     int (*make)(const struct trial_lap *self, struct lap **lap, struct error *error);
-    unsigned variant;   /* make's */
     size_t frame_bytes; /* about so many; of a capture, 0 is all */
+    bool from_beginning; /* of connections; else they are under way */
     uint32_t flows;
     uint32_t keys;   /* that the tokens bear */
     unsigned shares; /* 0: one */
@@ -35,6 +35,7 @@ struct trial_side {
     /* SIDE_INSPECT's: */
     const struct key_list *keys;   /* NULL: so many of those that the tokens bear, and so many others */
     uint32_t borne, strangers;
+    uint32_t copies; /* as side_options says */
     struct response_policy responses;
     uint32_t flows_max;
     bool find_nothing, busy_neighbor;

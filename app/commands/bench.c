@@ -27,6 +27,7 @@ static const char help[] =
     "  -m, --mix NAME         made traffic of a kind (`bearertap gen --help` lists them), any number of times\n"
     "                         (default: mixed)\n"
     "      --all              the table of what is to be reached, below: a line for each row\n"
+    "      --row NAME         of the table only this row, any number of times\n"
     "      --capture FILE     a capture's packets. What is expected is what one plain pass over them finds\n"
     "  -k, --keys KEYS        its revoked keys: a list, or id:VALUE, as for `read`\n"
     "      --worst            the worst traffic that one can think of, against api\n"
@@ -56,7 +57,7 @@ static const char help[] =
 struct arguments {
     struct bench_options options;
     const struct traffic_mix **mixes;
-    const char **keys;
+    const char **keys, **rows;
     int keys_count;
     bool all, worst;
     bool has_workers;
@@ -120,6 +121,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 {
     enum {
         OPTION_ALL = 256,
+        OPTION_ROW,
         OPTION_CAPTURE,
         OPTION_WORST,
         OPTION_AGAINST,
@@ -133,6 +135,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
     static const struct option longs[] = {
         {"mix", required_argument, NULL, 'm'},
         {"all", no_argument, NULL, OPTION_ALL},
+        {"row", required_argument, NULL, OPTION_ROW},
         {"capture", required_argument, NULL, OPTION_CAPTURE},
         {"keys", required_argument, NULL, 'k'},
         {"worst", no_argument, NULL, OPTION_WORST},
@@ -164,6 +167,12 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             break;
         case OPTION_ALL:
             arguments->all = true;
+            break;
+        case OPTION_ROW:
+            arguments->all = true;
+            arguments->rows[options->rows_count++] = optarg;
+            if (!bench_has_row(optarg))
+                status = refuse_usage("bench", "there is no row %s in the table", argument_shown(optarg));
             break;
         case OPTION_WORST:
             arguments->worst = true;
@@ -227,6 +236,7 @@ static int choose_subject(struct arguments *arguments)
     if (options->mixes_count == 0)
         arguments->mixes[options->mixes_count++] = traffic_mix_find("mixed");
     options->mixes = arguments->mixes;
+    options->rows = arguments->rows;
     return key_arguments_check("bench", arguments->keys, arguments->keys_count, NULL, 0);
 }
 
@@ -269,9 +279,10 @@ static int run(int argc, char **argv)
         .options.settings = bench_usual,
         .mixes = calloc((size_t)argc + 1, sizeof(*arguments.mixes)),
         .keys = calloc((size_t)argc, sizeof(*arguments.keys)),
+        .rows = calloc((size_t)argc, sizeof(*arguments.rows)),
     };
     int status = EXIT_FAILED;
-    if (arguments.mixes == NULL || arguments.keys == NULL)
+    if (arguments.mixes == NULL || arguments.keys == NULL || arguments.rows == NULL)
         log_error("out of memory for the command line");
     else
         status = parse(argc, argv, &arguments);
@@ -284,6 +295,7 @@ static int run(int argc, char **argv)
     if (status == EXIT_DONE)
         status = bench_run(&arguments.options) == 0 ? EXIT_DONE : EXIT_FAILED;
     key_list_destroy(arguments.key_list);
+    free(arguments.rows);
     free(arguments.keys);
     free(arguments.mixes);
     return status;

@@ -37,6 +37,8 @@ struct bench_options {
     enum bench_subject subject;
     const struct traffic_mix *const *mixes; /* BENCH_MIXES, BENCH_AGAINST */
     unsigned mixes_count;
+    const char *const *rows; /* BENCH_ALL: only these; all where there are none */
+    unsigned rows_count;
     const char *capture_path;    /* BENCH_CAPTURE */
     const struct key_list *keys; /* BENCH_CAPTURE */
     const char *other_path;      /* BENCH_AGAINST: the other program */
@@ -46,6 +48,9 @@ struct bench_options {
 
 /* 0: all was measured, and nothing was missed; -1 otherwise, which was said. A missed target is no failure. */
 int bench_run(const struct bench_options *options);
+
+/* Is there a row of this name in the table? */
+bool bench_has_row(const char *name);
 
 /* The table's rows, for a person. */
 void bench_print_rows(FILE *out);

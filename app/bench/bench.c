@@ -7,10 +7,12 @@
 
 #include <bearertap/error.h>
 
+#include "against.h"
 #include "child.h"
 #include "machine.h"
 #include "report.h"
 #include "rows.h"
+#include "worst.h"
 
 /* Rounds are an odd number, so that the median is one of them. */
 const struct bench_settings bench_usual = {
@@ -123,6 +125,65 @@ static void run_capture(struct run *run)
     run_one(run, &subject, subject.capture_path);
 }
 
+struct worst_task {
+    const struct worst_row *row;
+    const struct bench_settings *settings;
+};
+
+static int run_worst_row(const void *context, json_t *result, struct error *error)
+{
+    const struct worst_task *task = context;
+    return worst_measure(task->row, task->settings, result, error);
+}
+
+static void run_worst(struct run *run)
+{
+    json_t *all = json_array(), *slowest = NULL;
+    for (unsigned i = 0; i < worst_rows_count; i++) {
+        const struct worst_task task = {&worst_rows[i], &run->options->settings};
+        struct error error = {""};
+        json_t *result = child_run(run_worst_row, &task, &error);
+        if (result == NULL) {
+            fail(run, task.row->name, &error);
+            continue;
+        }
+        gather(run, task.row->name, result);
+        json_t *told = json_pack("{s:s,s:O,s:s,s:s,s:b}", "name", task.row->name, "ratio",
+                                 json_object_get(result, "value"), "help", task.row->help, "reason", task.row->reason,
+                                 "holds", number_of(result, "value") >= WORST_BOUND);
+        json_array_append_new(all, told);
+        if (slowest == NULL || number_of(told, "ratio") < number_of(slowest, "ratio"))
+            slowest = told;
+        if (!run->options->json)
+            report_worst(told);
+        json_decref(result);
+    }
+    if (!run->options->json && slowest != NULL)
+        report_slowest(slowest);
+    json_object_set_new(run->report, "worst", all);
+}
+
+static void run_against(struct run *run)
+{
+    json_t *all = json_array(), *each;
+    size_t index;
+    for (unsigned i = 0; i < run->options->mixes_count; i++) {
+        const struct traffic_mix *mix = run->options->mixes[i];
+        struct error error = {""};
+        json_t *compared = against_measure(run->options, mix, &error);
+        if (compared == NULL) {
+            fail(run, mix->name, &error);
+            continue;
+        }
+        if (!run->options->json)
+            json_array_foreach(compared, index, each)
+                report_against(each);
+        json_array_extend(all, compared);
+        json_decref(compared);
+    }
+    json_object_set_new(run->report, "against", all);
+}
+
 static json_t *targets_json(void)
 {
     json_t *targets = json_object();
@@ -165,6 +226,10 @@ int bench_run(const struct bench_options *options)
         run_rows(&run);
     else if (options->subject == BENCH_CAPTURE)
         run_capture(&run);
+    else if (options->subject == BENCH_WORST)
+        run_worst(&run);
+    else if (options->subject == BENCH_AGAINST)
+        run_against(&run);
     else
         run_mixes(&run);
     if (!finish(&run))

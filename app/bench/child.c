@@ -24,6 +24,16 @@ static json_t *read_all(int fd)
     return value;
 }
 
+/* What a program said, where it failed; of one that did not it would only disturb. */
+static void pass_on(FILE *said)
+{
+    char buffer[4096];
+    size_t length;
+    rewind(said);
+    while ((length = fread(buffer, 1, sizeof(buffer), said)) > 0)
+        fwrite(buffer, 1, length, stderr);
+}
+
 static json_t *wait_for(pid_t child, json_t *told, const char *what, struct error *error)
 {
     int status = 0;
@@ -89,9 +99,12 @@ json_t *child_execute(const char *path, const char *const *arguments, struct err
         error_set(error, errno, "no pipe to be had: %s", strerror(errno));
         return NULL;
     }
+    FILE *said = tmpfile();
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (said != NULL)
+            dup2(fileno(said), STDERR_FILENO);
         dup2(pipes[1], STDOUT_FILENO);
         execv(path, (char *const *)(uintptr_t)arguments);
         dprintf(STDERR_FILENO, "bearertap: error: cannot run %s: %s\n", path, strerror(errno));
@@ -104,5 +117,10 @@ json_t *child_execute(const char *path, const char *const *arguments, struct err
         error_set(error, failure, "cannot start a process: %s", strerror(failure));
         return NULL;
     }
-    return wait_for(child, read_all(pipes[0]), path, error);
+    json_t *told = wait_for(child, read_all(pipes[0]), path, error);
+    if (told == NULL && said != NULL)
+        pass_on(said);
+    if (said != NULL)
+        fclose(said);
+    return told;
 }

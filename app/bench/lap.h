@@ -39,7 +39,7 @@ struct lap {
     uint32_t connections;
     uint32_t variation; /* that its addresses are in */
     uint64_t frame_bytes, payload_bytes, span_ns;
-    uint64_t expected; /* sightings, the maker's to set */
+    uint64_t expected; /* sightings of all packets, the maker's to set */
 };
 
 /* Memory outside of EAL's, in huge pages where the system has them. 0, or a negative errno with `error` filled. */

@@ -6,6 +6,7 @@
 #include <bearertap/error.h>
 
 #include "sampler.h"
+#include "worst.h"
 
 /* What makes a machine a noisy one. */
 #define SPREAD_MAX     0.05
@@ -85,6 +86,29 @@ void report_row(const struct row *row, const json_t *result)
     double value = number_of(result, "value");
     printf("%-20s %8.3f   %s %-5g  %-8s %s\n", row->name, value, row->at_least ? ">=" : "<=", row->target,
            row_is_reached(row, value) ? "reached" : "MISSED", row->help);
+    fflush(stdout);
+}
+
+void report_worst(const json_t *worst)
+{
+    printf("%-18s %6.3f of api's packet rate  %-9s %s\n", text_of(worst, "name"), number_of(worst, "ratio"),
+           json_is_true(json_object_get(worst, "holds")) ? "holds" : "TOO SLOW", text_of(worst, "help"));
+    fflush(stdout);
+}
+
+void report_slowest(const json_t *worst)
+{
+    printf("\nThe bound is %g of api's packet rate. The slowest is `%s`: %s.\n", WORST_BOUND, text_of(worst, "name"),
+           text_of(worst, "reason"));
+}
+
+void report_against(const json_t *compared)
+{
+    const char *cache = json_string_value(json_object_get(compared, "cache"));
+    printf("%-12s data %-12s this %8.1f ns a packet, the other %8.1f: %.3f of its time (%.3f to %.3f)\n",
+           text_of(compared, "name"), cache != NULL && cache[0] == 'i' ? "in cache," : "out of it,",
+           number_of(compared, "ns_per_packet"), number_of(compared, "other_ns_per_packet"),
+           number_of(compared, "ratio"), number_of(compared, "least"), number_of(compared, "most"));
     fflush(stdout);
 }
 

@@ -14,6 +14,10 @@
 void report_machine(const json_t *machine);
 void report_run(const json_t *run);
 void report_row(const struct row *row, const json_t *result);
+/* Entries of `worst` and `against`. */
+void report_worst(const json_t *worst);
+void report_slowest(const json_t *worst);
+void report_against(const json_t *compared);
 
 /* Says on standard error what makes the figures doubtful. */
 void report_noise(const char *name, const json_t *noise);

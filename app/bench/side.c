@@ -30,7 +30,7 @@ struct side {
     atomic_uint arrived;
     uint32_t laps;
     _Atomic uint64_t ticks; /* the longest of all threads */
-    uint64_t laps_played;
+    uint64_t laps_played, packets_played, tokens;
 };
 
 size_t side_bytes(const struct side_options *options)
@@ -222,7 +222,10 @@ static int run_pipeline(struct side *side, struct error *error)
 
 struct side_told side_told(const struct side *side)
 {
-    struct side_told told = {.laps = side->laps_played};
+    struct side_told told = {
+        .laps = side->crowd != NULL ? 1 : side->laps_played,
+        .tokens_a_packet = side->packets_played > 0 ? (double)side->tokens / (double)side->packets_played : 0,
+    };
     struct pipeline_result result;
     if (side->options.kind != SIDE_INSPECT)
         return told;
@@ -231,17 +234,18 @@ struct side_told side_told(const struct side *side)
     if (!side->options.find_nothing)
         told.expected =
             side->crowd != NULL ? crowd_expected(side->crowd) : side->options.lap->expected * side->laps_played;
-    for (unsigned i = 0; i < COUNTERS_PLACEMENTS_MAX; i++)
-        told.tokens += result.totals.tokens[i];
     return told;
 }
 
-static int check_law(const struct side *side, struct error *error)
+static int check_law(struct side *side, struct error *error)
 {
     struct pipeline_result result;
     if (side->options.kind != SIDE_INSPECT)
         return 0;
     pipeline_collect(side->pipeline, &result);
+    side->tokens = 0;
+    for (unsigned i = 0; i < COUNTERS_PLACEMENTS_MAX; i++)
+        side->tokens += result.totals.tokens[i];
     if (result.law_holds)
         return 0;
     return error_set(error, EBADMSG, "the counters do not add up: some packet or byte was lost without a name");
@@ -267,6 +271,7 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
         *played = players_end(side->players);
     }
     side->laps_played += laps;
+    side->packets_played += played->packets;
     return status != 0 ? status : check_law(side, error);
 }
 
@@ -295,6 +300,10 @@ int side_settle(struct side *side, struct error *error)
     if (side->crowd == NULL)
         return 0;
     crowd_begin_last(side->crowd);
+    uint64_t tokens = side->tokens; /* what is handed out now is no sample of the others */
     int status = run_pipeline(side, error);
-    return status != 0 ? status : check_law(side, error);
+    if (status == 0)
+        status = check_law(side, error);
+    side->tokens = tokens;
+    return status;
 }

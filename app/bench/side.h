@@ -54,9 +54,9 @@ int side_settle(struct side *side, struct error *error);
 
 /* Of all turns so far. */
 struct side_told {
-    uint64_t laps;
+    uint64_t laps;                /* that the next two are of; a crowd has none, and they are of all it did */
     uint64_t sightings, expected; /* the floors find nothing, and should not */
-    uint64_t tokens;
+    double tokens_a_packet;
 };
 struct side_told side_told(const struct side *side);
 

@@ -20,7 +20,8 @@ struct trial_lap {
     const struct traffic_mix *mix;
     const char *capture_path;
     int (*make)(const struct trial_lap *self, struct lap **lap, struct error *error);
-    size_t frame_bytes; /* about so many; of a capture, 0 is all */
+    const void *variant; /* make's own */
+    size_t frame_bytes;  /* about so many; of a capture, 0 is all */
     bool from_beginning; /* of connections; else they are under way */
     uint32_t flows;
     uint32_t keys;   /* that the tokens bear */

@@ -2,6 +2,7 @@
 /* Runs what is asked for, a process after the other, and gathers what they tell. */
 #include <bearertap/bench.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,11 @@
 
 #include "against.h"
 #include "child.h"
+#include "html.h"
 #include "machine.h"
 #include "report.h"
 #include "rows.h"
+#include "sweeps.h"
 #include "worst.h"
 
 /* Rounds are an odd number, so that the median is one of them. */
@@ -184,6 +187,38 @@ static void run_against(struct run *run)
     json_object_set_new(run->report, "against", all);
 }
 
+struct sweep_task {
+    const struct sweep *sweep;
+    const struct bench_settings *settings;
+};
+
+static int run_sweep(const void *context, json_t *result, struct error *error)
+{
+    const struct sweep_task *task = context;
+    return task->sweep->measure(task->settings, result, error);
+}
+
+static void run_sweeps(struct run *run)
+{
+    json_t *series = json_array();
+    for (unsigned i = 0; i < sweeps_count; i++) {
+        const struct sweep_task task = {&sweeps[i], &run->options->settings};
+        struct error error = {""};
+        json_t *result = child_run(run_sweep, &task, &error);
+        if (result == NULL) {
+            fail(run, task.sweep->name, &error);
+            continue;
+        }
+        report_noise(task.sweep->name, json_object_get(result, "noise"));
+        if (!report_recall(json_object_get(result, "points")))
+            run->failed = true;
+        json_array_append_new(
+            series, json_pack("{s:s,s:O}", "name", task.sweep->name, "points", json_object_get(result, "points")));
+        json_decref(result);
+    }
+    json_object_set_new(run->report, "series", series);
+}
+
 static json_t *targets_json(void)
 {
     json_t *targets = json_object();
@@ -201,39 +236,66 @@ static void lift(struct run *run, const char *name)
         json_object_set(run->report, name, value);
 }
 
-static bool finish(struct run *run)
+static bool close_page(struct run *run, FILE *page)
+{
+    if (page == NULL)
+        return true;
+    html_write(page, run->report);
+    bool failed = ferror(page) != 0;
+    failed = fclose(page) != 0 || failed;
+    if (failed)
+        log_error("cannot write %s: %s", run->options->html_path, strerror(errno));
+    return !failed;
+}
+
+static bool finish(struct run *run, FILE *page)
 {
     lift(run, "bytes_per_flow");
     lift(run, "bytes_per_key");
     json_object_set(run->report, "runs", run->runs);
     json_object_set(run->report, "ratios", run->ratios);
     json_object_set_new(run->report, "targets", targets_json());
+    bool written = close_page(run, page);
     if (!run->options->json)
-        return true;
-    bool written = json_dumpf(run->report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) == 0;
+        return written;
+    written = json_dumpf(run->report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) == 0 && written;
     printf("\n");
     return written;
+}
+
+static void measure(struct run *run)
+{
+    const struct bench_options *options = run->options;
+    json_object_set_new(run->report, "machine", machine_json());
+    if (!options->json)
+        report_machine(json_object_get(run->report, "machine"));
+    if (options->subject == BENCH_ALL)
+        run_rows(run);
+    else if (options->subject == BENCH_CAPTURE)
+        run_capture(run);
+    else if (options->subject == BENCH_WORST)
+        run_worst(run);
+    else if (options->subject == BENCH_AGAINST)
+        run_against(run);
+    else
+        run_mixes(run);
+    if (options->html_path != NULL && options->subject == BENCH_ALL)
+        run_sweeps(run);
 }
 
 int bench_run(const struct bench_options *options)
 {
     struct run run = {
         .options = options, .report = json_object(), .runs = json_array(), .ratios = json_object()};
-    json_object_set_new(run.report, "machine", machine_json());
-    if (!options->json)
-        report_machine(json_object_get(run.report, "machine"));
-    if (options->subject == BENCH_ALL)
-        run_rows(&run);
-    else if (options->subject == BENCH_CAPTURE)
-        run_capture(&run);
-    else if (options->subject == BENCH_WORST)
-        run_worst(&run);
-    else if (options->subject == BENCH_AGAINST)
-        run_against(&run);
-    else
-        run_mixes(&run);
-    if (!finish(&run))
+    FILE *page = NULL;
+    if (options->html_path != NULL && (page = fopen(options->html_path, "we")) == NULL) {
+        /* Before anything is measured: that takes minutes. */
+        log_error("cannot write %s: %s", options->html_path, strerror(errno));
         run.failed = true;
+    } else {
+        measure(&run);
+        run.failed = !finish(&run, page) || run.failed;
+    }
     json_decref(run.ratios);
     json_decref(run.runs);
     json_decref(run.report);

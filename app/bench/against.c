@@ -24,13 +24,14 @@ struct pairs {
 
 static json_t *run_build(const char *path, const struct bench_settings *settings, const char *mix, struct error *error)
 {
-    char seconds[32], flows[16], keys[16], workers[16];
+    char seconds[32], size[32], flows[16], keys[16], workers[16];
     snprintf(seconds, sizeof(seconds), "%g", settings->turn_seconds);
     snprintf(flows, sizeof(flows), "%u", settings->flows);
     snprintf(keys, sizeof(keys), "%u", settings->keys);
+    snprintf(size, sizeof(size), "%zu", settings->lap_bytes);
     snprintf(workers, sizeof(workers), "%u", settings->workers);
-    const char *arguments[] = {path,      "bench",     "--mix", mix,         "--json", "--rounds", "1",  "--seconds",
-                               seconds,   "--flows",   flows,   "--revoked", keys,     "-w",       workers, NULL};
+    const char *arguments[] = {path,      "bench", "--mix",     mix,  "--json", "--rounds", "1",  "--seconds", seconds,
+                               "--flows", flows,   "--revoked", keys, "--size", size,       "-w", workers,     NULL};
     return child_execute(path, arguments, error);
 }
 
@@ -43,7 +44,8 @@ static int note(struct pairs *pairs, unsigned build, unsigned round, json_t *tol
     if (!report_recall(runs))
         return error_set(error, EPROTO, "%s build misses tokens, so its speed is worth nothing",
                          build == SELF ? "this" : "the other");
-    json_array_foreach(runs, index, run) {
+    json_array_foreach(runs, index, run)
+    {
         if (index < SETTINGS_MAX)
             pairs->ns[index][build][round] = number_of(run, "ns_per_packet");
     }

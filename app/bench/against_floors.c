@@ -5,10 +5,9 @@
 
 enum { OUT_OF_CACHE, IN_CACHE, CACHES };
 
-/* Out of cache: more than any cache holds. In it: what a second-level cache holds beside the tables. */
-#define BYTES_OUT_OF_CACHE ((size_t)128 << 20)
-#define BYTES_IN_CACHE     ((size_t)256 << 10)
-#define FLOWS_IN_CACHE     64
+/* What a second-level cache holds beside the tables. */
+#define BYTES_IN_CACHE ((size_t)256 << 10)
+#define FLOWS_IN_CACHE 64
 
 enum { RECEIVE, SCAN, INSPECT, KINDS };
 
@@ -18,7 +17,9 @@ static void describe_lap(const struct subject *subject, unsigned cache, uint32_t
     *lap = (struct trial_lap){
         .mix = subject->mix,
         .capture_path = subject->capture_path,
-        .frame_bytes = in_cache ? BYTES_IN_CACHE : subject->capture_path != NULL ? 0 : BYTES_OUT_OF_CACHE,
+        .frame_bytes = in_cache                        ? BYTES_IN_CACHE
+                       : subject->capture_path != NULL ? 0
+                                                       : subject->settings->lap_bytes,
         .flows = in_cache && subject->settings->flows > FLOWS_IN_CACHE ? FLOWS_IN_CACHE : subject->settings->flows,
         .keys = borne,
         .shares = subject->settings->workers,
@@ -58,7 +59,9 @@ int measure_against_floors(const struct subject *subject, json_t *result, struct
         for (unsigned kind = 0; kind < KINDS; kind++)
             trial.sides[cache * KINDS + kind] = (struct trial_side){
                 .name = kind == INSPECT ? name : names[kind],
-                .kind = kind == RECEIVE ? SIDE_RECEIVE : kind == SCAN ? SIDE_SCAN : SIDE_INSPECT,
+                .kind = kind == RECEIVE ? SIDE_RECEIVE
+                        : kind == SCAN  ? SIDE_SCAN
+                                        : SIDE_INSPECT,
                 .lap = cache,
                 .threads = settings->workers,
                 .keys = subject->keys,

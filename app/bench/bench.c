@@ -19,7 +19,7 @@
 
 /* Rounds are an odd number, so that the median is one of them. */
 const struct bench_settings bench_usual = {
-    .rounds = 7, .turn_seconds = 0.3, .flows = 2000, .keys = KEYS_BORNE, .workers = 1};
+    .rounds = 7, .turn_seconds = 0.3, .flows = 2000, .lap_bytes = 128000000, .keys = KEYS_BORNE, .workers = 1};
 
 struct run {
     const struct bench_options *options;
@@ -107,8 +107,7 @@ static void run_one(struct run *run, const struct subject *subject, const char *
     else if (json_object_get(run->ratios, "floor") == NULL)
         json_object_set(run->ratios, "floor", json_object_get(result, "value"));
     if (!run->options->json)
-        json_array_foreach(json_object_get(result, "runs"), index, each)
-            report_run(each);
+        json_array_foreach(json_object_get(result, "runs"), index, each) report_run(each);
     json_decref(result);
 }
 
@@ -122,9 +121,8 @@ static void run_mixes(struct run *run)
 
 static void run_capture(struct run *run)
 {
-    const struct subject subject = {.settings = &run->options->settings,
-                                    .capture_path = run->options->capture_path,
-                                    .keys = run->options->keys};
+    const struct subject subject = {
+        .settings = &run->options->settings, .capture_path = run->options->capture_path, .keys = run->options->keys};
     run_one(run, &subject, subject.capture_path);
 }
 
@@ -179,8 +177,7 @@ static void run_against(struct run *run)
             continue;
         }
         if (!run->options->json)
-            json_array_foreach(compared, index, each)
-                report_against(each);
+            json_array_foreach(compared, index, each) report_against(each);
         json_array_extend(all, compared);
         json_decref(compared);
     }
@@ -285,8 +282,7 @@ static void measure(struct run *run)
 
 int bench_run(const struct bench_options *options)
 {
-    struct run run = {
-        .options = options, .report = json_object(), .runs = json_array(), .ratios = json_object()};
+    struct run run = {.options = options, .report = json_object(), .runs = json_array(), .ratios = json_object()};
     FILE *page = NULL;
     if (options->html_path != NULL && (page = fopen(options->html_path, "we")) == NULL) {
         /* Before anything is measured: that takes minutes. */
@@ -313,5 +309,6 @@ bool bench_has_row(const char *name)
 void bench_print_rows(FILE *out)
 {
     for (unsigned i = 0; i < rows_count; i++)
-        fprintf(out, "  %-20s %s %-5g %s\n", rows[i].name, rows[i].at_least ? ">=" : "<=", rows[i].target, rows[i].help);
+        fprintf(out, "  %-20s %s %-5g %s\n", rows[i].name, rows[i].at_least ? ">=" : "<=", rows[i].target,
+                rows[i].help);
 }

@@ -40,8 +40,8 @@ static json_t *wait_for(pid_t child, json_t *told, const char *what, struct erro
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        error_set(error, ECHILD, "%s was ended by signal %d (%s)%s", what, WTERMSIG(status), strsignal(WTERMSIG(status)),
-                  WTERMSIG(status) == SIGKILL ? ": is there too little memory?" : "");
+        error_set(error, ECHILD, "%s was ended by signal %d (%s)%s", what, WTERMSIG(status),
+                  strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGKILL ? ": is there too little memory?" : "");
     else if (json_is_object(told) && json_object_get(told, "error") == NULL)
         return told;
     else if (json_is_object(told))

@@ -53,10 +53,10 @@ struct crowd {
     int cpu;
     bool pinned, opened;
     enum phase phase;
-    uint64_t opening;          /* what is opened next: SYN and answer of one connection of one copy */
-    uint64_t left;             /* packets of the turn */
-    uint32_t copy_at;          /* whose rest is handed out, in the last turn; ... */
-    bool copy_begun;           /* ... some of it was looked at */
+    uint64_t opening; /* what is opened next: SYN and answer of one connection of one copy */
+    uint64_t left;    /* packets of the turn */
+    uint32_t copy_at; /* whose rest is handed out, in the last turn; ... */
+    bool copy_begun;  /* ... some of it was looked at */
     uint32_t burst;
     uint64_t chance, time_ns;
     uint64_t packets, ticks, entered, expected;

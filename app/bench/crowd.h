@@ -34,8 +34,8 @@ size_t crowd_bytes(void);
 void crowd_begin(struct crowd *crowd, uint64_t packets);
 struct played crowd_end(const struct crowd *crowd);
 
-/* One more turn, with what of each copy's lap is left of connections that bear a revoked key: then no token is half, and
- * the packets handed out hold as many sightings as crowd_expected says. */
+/* One more turn, with what of each copy's lap is left of connections that bear a revoked key: then no token is half,
+ * and the packets handed out hold as many sightings as crowd_expected says. */
 void crowd_begin_last(struct crowd *crowd);
 uint64_t crowd_expected(const struct crowd *crowd);
 

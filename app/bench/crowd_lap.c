@@ -26,7 +26,8 @@ static void note_sighting(void *context, const struct traffic_sighting *sighting
 /* Goes on in the lap's next round: its first and its last packet in it are of the same connection. */
 static bool is_kept(const struct making *making, const struct traffic_packet *packet)
 {
-    return packet->is_connection && packet->connection < making->flows && making->directions[packet->connection] == BOTH;
+    return packet->is_connection && packet->connection < making->flows &&
+           making->directions[packet->connection] == BOTH;
 }
 
 static void look_at(struct making *making, const struct traffic_packet *packet)

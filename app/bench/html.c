@@ -13,15 +13,18 @@ static const char head[] =
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<title>bearertap: how fast it is</title>\n"
     "<style>\n"
-    ":root { color-scheme: light dark; --text: #1c2330; --dim: #566072; --page: #fff; --line: #d8dde6; --bar: #2f6fb5;\n"
+    ":root { color-scheme: light dark; --text: #1c2330; --dim: #566072; --page: #fff; --line: #d8dde6; --bar: "
+    "#2f6fb5;\n"
     "  --good: #1c7a3d; --bad: #b3261e; --s0: #7a869a; --s1: #4a90d9; --s2: #2b9e8f; --s3: #e0a030; --s4: #c0504d;\n"
     "  --s5: #8e5bb5; --s6: #5f7d2e; --s7: #a0522d; }\n"
     "@media (prefers-color-scheme: dark) { :root { --text: #e6eaf2; --dim: #a3adbf; --page: #14181f; --line: #333b49;\n"
     "  --bar: #5a9be0; --good: #63c987; --bad: #ff8a80; --s0: #98a4b8; --s1: #6aaef0; --s2: #45c0b0; --s3: #f0bb55;\n"
     "  --s4: #e07774; --s5: #b184d6; --s6: #93b857; --s7: #d08257; } }\n"
-    "body { margin: 0 auto; padding: 1rem; max-width: 58rem; font: 16px/1.5 system-ui, sans-serif; color: var(--text);\n"
+    "body { margin: 0 auto; padding: 1rem; max-width: 58rem; font: 16px/1.5 system-ui, sans-serif; color: "
+    "var(--text);\n"
     "  background: var(--page); }\n"
-    "h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; margin: 1rem 0 .2rem; }\n"
+    "h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; margin: 1rem 0 "
+    ".2rem; }\n"
     "p, li, dd { color: var(--dim); } dt { font-weight: 600; } dd { margin: 0 0 .4rem; }\n"
     "table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: var(--dim); }\n"
     "th, td { text-align: left; padding: .35rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; }\n"
@@ -74,17 +77,23 @@ static void put_member(FILE *out, const json_t *object, const char *name, const 
 
 static void put_machine(FILE *out, const json_t *machine)
 {
-    static const char *const members[][2] = {{"cpu", "CPU"},          {"cores", "CPUs to use"}, {"kernel", "Linux"},
+    static const char *const members[][2] = {{"cpu", "CPU"},
+                                             {"cores", "CPUs to use"},
+                                             {"kernel", "Linux"},
                                              {"huge_pages", "Transparent huge pages"},
-                                             {"compiler", "Compiler"}, {"march", "Built for"},   {"dpdk", "Packets by"},
-                                             {"hyperscan", "Hyperscan"}, {"load", "Load at the start"}};
+                                             {"compiler", "Compiler"},
+                                             {"march", "Built for"},
+                                             {"dpdk", "Packets by"},
+                                             {"hyperscan", "Hyperscan"},
+                                             {"load", "Load at the start"}};
     const char *name;
     json_t *cache;
     fputs("<h2>The machine</h2>\n<dl>\n", out);
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         put_member(out, machine, members[i][0], members[i][1]);
     fputs("<dt>Caches</dt><dd>", out);
-    json_object_foreach(json_object_get(machine, "caches"), name, cache) {
+    json_object_foreach(json_object_get(machine, "caches"), name, cache)
+    {
         put_text(out, name);
         fputs(" ", out);
         put_text(out, json_string_value(cache));
@@ -173,8 +182,7 @@ static void put_splits(FILE *out, const json_t *runs)
     fputs("<h2>Where the time goes</h2>\n<p>Of each pair the upper bar is bearertap, by stage; the lower one what "
           "receiving and raw matching take on the same packets.</p>\n",
           out);
-    json_array_foreach(runs, index, run)
-        put_split(out, run);
+    json_array_foreach(runs, index, run) put_split(out, run);
 }
 
 /* ---- all runs ---- */
@@ -183,11 +191,14 @@ static void put_runs(FILE *out, const json_t *runs)
 {
     size_t index;
     json_t *run;
-    fputs("<h2>All runs</h2>\n<div class=\"wide\"><table>\n<caption>Gbit/s are of the wire, with preamble, check sequence "
-          "and gap</caption>\n<thead><tr><th scope=\"col\">run</th><th scope=\"col\">ns a packet</th>"
-          "<th scope=\"col\">Mpps</th><th scope=\"col\">Gbit/s</th><th scope=\"col\">found</th></tr></thead>\n<tbody>\n",
-          out);
-    json_array_foreach(runs, index, run) {
+    fputs(
+        "<h2>All runs</h2>\n<div class=\"wide\"><table>\n<caption>Gbit/s are of the wire, with preamble, check "
+        "sequence "
+        "and gap</caption>\n<thead><tr><th scope=\"col\">run</th><th scope=\"col\">ns a packet</th>"
+        "<th scope=\"col\">Mpps</th><th scope=\"col\">Gbit/s</th><th scope=\"col\">found</th></tr></thead>\n<tbody>\n",
+        out);
+    json_array_foreach(runs, index, run)
+    {
         double found = number_of(run, "sightings"), expected = number_of(run, "expected");
         const char *cache = json_string_value(json_object_get(run, "cache"));
         bool right = found >= expected && found <= expected;
@@ -210,13 +221,13 @@ static void put_series(FILE *out, const json_t *series)
     size_t index;
     json_t *point;
     double most = 0;
-    json_array_foreach(points, index, point)
-        most = number_of(point, "mpps") > most ? number_of(point, "mpps") : most;
+    json_array_foreach(points, index, point) most = number_of(point, "mpps") > most ? number_of(point, "mpps") : most;
     if (most <= 0)
         return;
     fputs("<h3>", out);
     put_text(out, json_string_value(json_object_get(series, "name")));
-    fputs("</h3>\n<table>\n<thead><tr><th scope=\"col\">number</th><th scope=\"col\">Mpps</th><th scope=\"col\">Gbit/s</th>"
+    fputs("</h3>\n<table>\n<thead><tr><th scope=\"col\">number</th><th scope=\"col\">Mpps</th><th "
+          "scope=\"col\">Gbit/s</th>"
           "<th scope=\"col\" style=\"width:50%\"></th></tr></thead>\n<tbody>\n",
           out);
     json_array_foreach(points, index, point)
@@ -234,7 +245,8 @@ void html_write(FILE *out, const json_t *report)
     size_t index;
     json_t *each;
     fputs(head, out);
-    fputs("<h1>bearertap: how fast it is</h1>\n<p>The real workers on packets in memory, one CPU unless said, beside what "
+    fputs("<h1>bearertap: how fast it is</h1>\n<p>The real workers on packets in memory, one CPU unless said, beside "
+          "what "
           "receiving alone and raw Hyperscan take on the same packets in the same run. Medians of interleaved "
           "rounds.</p>\n",
           out);
@@ -242,8 +254,7 @@ void html_write(FILE *out, const json_t *report)
     put_splits(out, json_object_get(report, "runs"));
     if (json_array_size(series) > 0)
         fputs("<h2>Speed over numbers</h2>\n<p>api traffic.</p>\n", out);
-    json_array_foreach(series, index, each)
-        put_series(out, each);
+    json_array_foreach(series, index, each) put_series(out, each);
     put_runs(out, json_object_get(report, "runs"));
     put_machine(out, json_object_get(report, "machine"));
     fputs("</main>\n</body></html>\n", out);

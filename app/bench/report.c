@@ -60,20 +60,22 @@ void report_run(const json_t *run)
     const json_t *cache = json_object_get(run, "cache");
     printf("%s%s%s%s\n", text_of(run, "name"), cache != NULL ? ", data " : "",
            cache != NULL ? json_string_value(cache) : "",
-           cache == NULL                              ? ""
+           cache == NULL                        ? ""
            : json_string_value(cache)[0] == 'i' ? " cache"
-                                                      : " of cache");
+                                                : " of cache");
     if (!run_is_right(run))
         printf("  FAILED      %.2f sightings a pass, %.2f are in it: the speed is worth nothing\n",
                number_of(run, "sightings"), number_of(run, "expected"));
-    printf("  rate        %.3f Mpps, %.2f Gbit/s on the wire (with preamble, check sequence and gap), %.2f of payload\n",
-           number_of(run, "mpps"), number_of(run, "gbit_per_s"), number_of(run, "payload_gbit_per_s"));
+    printf(
+        "  rate        %.3f Mpps, %.2f Gbit/s on the wire (with preamble, check sequence and gap), %.2f of payload\n",
+        number_of(run, "mpps"), number_of(run, "gbit_per_s"), number_of(run, "payload_gbit_per_s"));
     printf("  a packet    %.1f ns, %.0f cycles; %.3f ns a payload byte; %.0f tokens a second\n",
            number_of(run, "ns_per_packet"), number_of(run, "cycles_per_packet"), number_of(run, "ns_per_payload_byte"),
            number_of(run, "tokens_per_s"));
     if (run_is_right(run))
-        printf("  recall      100 %%: %.0f of %.0f in %.0f packets, in each of %.0f passes\n", number_of(run, "sightings"),
-               number_of(run, "expected"), number_of(run, "packets"), number_of(run, "passes"));
+        printf("  recall      100 %%: %.0f of %.0f in %.0f packets, in each of %.0f passes\n",
+               number_of(run, "sightings"), number_of(run, "expected"), number_of(run, "packets"),
+               number_of(run, "passes"));
     if (json_object_get(run, "floor") != NULL)
         printf("  floors      receive %.1f ns + scan %.1f ns; %.2f times that\n", number_of(run, "receive_ns"),
                number_of(run, "scan_ns"), number_of(run, "floor"));
@@ -131,7 +133,8 @@ bool report_recall(const json_t *runs)
     bool right = true;
     size_t index;
     json_t *run;
-    json_array_foreach(runs, index, run) {
+    json_array_foreach(runs, index, run)
+    {
         if (run_is_right(run))
             continue;
         right = false;

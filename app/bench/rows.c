@@ -10,15 +10,12 @@
 #include "make_lap.h"
 #include "trial.h"
 
-#define BYTES_OUT_OF_CACHE ((size_t)128 << 20)
-#define MANY_KEYS          10000000u
+#define MANY_KEYS 10000000u
 
 static struct trial_lap lap_of(const struct bench_settings *settings, const char *mix)
 {
-    return (struct trial_lap){.mix = traffic_mix_find(mix),
-                              .frame_bytes = BYTES_OUT_OF_CACHE,
-                              .flows = settings->flows,
-                              .keys = KEYS_BORNE};
+    return (struct trial_lap){
+        .mix = traffic_mix_find(mix), .frame_bytes = settings->lap_bytes, .flows = settings->flows, .keys = KEYS_BORNE};
 }
 
 /* An entry of `runs` for each side that inspects. */
@@ -106,7 +103,7 @@ static int measure_many_flows(const struct bench_settings *settings, json_t *res
         .laps =
             {
                 {.make = make_crowds_lap, .flows = many, .frame_bytes = (size_t)768 << 20},
-                {.make = make_crowds_lap, .flows = few, .frame_bytes = BYTES_OUT_OF_CACHE},
+                {.make = make_crowds_lap, .flows = few, .frame_bytes = settings->lap_bytes},
             },
         .sides =
             {
@@ -264,7 +261,8 @@ const struct row rows[] = {
     {"floor", "time a packet / (receive + scan floor), api, the worse of data in cache and out of it", false, 1.35,
      measure_floor},
     {"small", "bare ACKs: packet rate / the receive floor's", true, 0.3, measure_small},
-    {"bodies_skipped", "responses' bodies left out / all bytes scanned, api from its connections' beginning", true, 1.5, measure_bodies_skipped},
+    {"bodies_skipped", "responses' bodies left out / all bytes scanned, api from its connections' beginning", true, 1.5,
+     measure_bodies_skipped},
     {"bodies_skipped_bulk", "the same on bulk", true, 4, measure_bodies_skipped_bulk},
     {"keys_10m", "10 million revoked keys / 100, api", true, 0.98, measure_many_keys},
     {"keys_10m_unique", "the same where every JOSE header is new", true, 0.9, measure_many_keys_unique},

@@ -80,7 +80,8 @@ static int create_scans(struct side *side, struct error *error)
         for (uint32_t j = 0; j < lap->payloads_count; j++)
             if (lap->payloads[j].stream % threads == i)
                 side->payloads[i][side->payload_counts[i]++] = lap->payloads[j];
-        int result = floor_scan_create(side->options.databases, lap->streams > 0 ? lap->streams : 1, &side->scans[i], error);
+        int result =
+            floor_scan_create(side->options.databases, lap->streams > 0 ? lap->streams : 1, &side->scans[i], error);
         if (result != 0)
             return result;
     }

@@ -7,8 +7,6 @@
 #include "rows.h"
 #include "trial.h"
 
-#define BYTES_OUT_OF_CACHE ((size_t)128 << 20)
-
 static int run_points(struct trial *trial, const uint32_t *counts, const struct bench_settings *settings,
                       json_t *result, struct error *error)
 {
@@ -32,7 +30,7 @@ static int run_points(struct trial *trial, const uint32_t *counts, const struct 
 static struct trial_lap api_lap(const struct bench_settings *settings)
 {
     return (struct trial_lap){.mix = traffic_mix_find("api"),
-                              .frame_bytes = BYTES_OUT_OF_CACHE,
+                              .frame_bytes = settings->lap_bytes,
                               .flows = settings->flows,
                               .keys = KEYS_BORNE};
 }
@@ -58,7 +56,7 @@ static int sweep_flows(const struct bench_settings *settings, json_t *result, st
     struct trial trial = {
         .laps_count = 2,
         .sides_count = 4,
-        .laps = {{.make = make_crowds_lap, .flows = 2300, .frame_bytes = BYTES_OUT_OF_CACHE},
+        .laps = {{.make = make_crowds_lap, .flows = 2300, .frame_bytes = settings->lap_bytes},
                  {.make = make_crowds_lap, .flows = 72000, .frame_bytes = (size_t)768 << 20}},
     };
     for (unsigned i = 0; i < trial.sides_count; i++)
@@ -80,8 +78,8 @@ static int sweep_workers(const struct bench_settings *settings, json_t *result, 
     struct trial trial = {.laps_count = 1, .sides_count = counts[1] > 1 ? 2 : 1, .laps = {api_lap(settings)}};
     trial.laps[0].shares = counts[1];
     for (unsigned i = 0; i < trial.sides_count; i++)
-        trial.sides[i] = (struct trial_side){
-            .name = "workers", .kind = SIDE_INSPECT, .threads = counts[i], .borne = KEYS_BORNE};
+        trial.sides[i] =
+            (struct trial_side){.name = "workers", .kind = SIDE_INSPECT, .threads = counts[i], .borne = KEYS_BORNE};
     return run_points(&trial, counts, settings, result, error);
 }
 

@@ -276,12 +276,12 @@ json_t *trial_run_json(const struct trial *trial, unsigned side)
     double wire_bytes = (double)lap->frame_bytes / packets + BESIDE_FRAME;
     double payload_bytes = (double)lap->payload_bytes / packets, each = ns > 0 ? 1 / ns : 0; /* packets a ns */
     struct side_told told = side_told(trial->comparison.sides[side]);
-    json_t *run = json_pack(
-        "{s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "name", of->name, "packets", (json_int_t)lap->count,
-        "ns_per_packet", ns, "spread", comparison_spread(&trial->comparison, side), "mpps", each * 1e3, "gbit_per_s",
-        each * wire_bytes * 8, "payload_gbit_per_s", each * payload_bytes * 8, "cycles_per_packet",
-        ns * (double)rte_get_tsc_hz() / 1e9, "ns_per_payload_byte", payload_bytes > 0 ? ns / payload_bytes : 0,
-        "tokens_per_s", told.tokens_a_packet * each * 1e9);
+    json_t *run =
+        json_pack("{s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "name", of->name, "packets", (json_int_t)lap->count,
+                  "ns_per_packet", ns, "spread", comparison_spread(&trial->comparison, side), "mpps", each * 1e3,
+                  "gbit_per_s", each * wire_bytes * 8, "payload_gbit_per_s", each * payload_bytes * 8,
+                  "cycles_per_packet", ns * (double)rte_get_tsc_hz() / 1e9, "ns_per_payload_byte",
+                  payload_bytes > 0 ? ns / payload_bytes : 0, "tokens_per_s", told.tokens_a_packet * each * 1e9);
     json_object_set_new(run, "connections",
                         json_integer((json_int_t)lap->connections * (of->copies > 0 ? of->copies : 1)));
     json_object_set_new(run, "passes", json_integer((json_int_t)told.laps));

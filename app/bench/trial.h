@@ -34,7 +34,7 @@ struct trial_side {
     unsigned lap;
     unsigned threads; /* 0: one */
     /* SIDE_INSPECT's: */
-    const struct key_list *keys;   /* NULL: so many of those that the tokens bear, and so many others */
+    const struct key_list *keys; /* NULL: so many of those that the tokens bear, and so many others */
     uint32_t borne, strangers;
     uint32_t copies; /* as side_options says */
     struct response_policy responses;

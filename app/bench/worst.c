@@ -10,7 +10,7 @@
 #include "trial.h"
 
 /* What one-byte segments are made of is a small part of what others are, or they would fill the memory. */
-#define BYTES_OF_API    ((size_t)64 << 20)
+#define BYTES_OF_API      ((size_t)64 << 20)
 #define PAYLOAD_IN_CRUMBS 300000u
 
 /* ---- cutting packets anew ---- */
@@ -114,10 +114,11 @@ static int reverse(const struct lap *from, struct lap *to)
         if (packet->connection == UINT32_MAX)
             continue;
         struct last *last = &lasts[packet->connection];
-        bool first = (last->seen >> packet->direction & 1) == 0, plain = packet->flags == TCP_ACK ||
-                                                                          packet->flags == (TCP_ACK | TCP_PSH);
+        bool first = (last->seen >> packet->direction & 1) == 0,
+             plain = packet->flags == TCP_ACK || packet->flags == (TCP_ACK | TCP_PSH);
         last->seen = (uint8_t)(last->seen | 1 << packet->direction);
-        if (first || !plain || packet->payload_length == 0 || packet->direction != last->direction || last->length == 64)
+        if (first || !plain || packet->payload_length == 0 || packet->direction != last->direction ||
+            last->length == 64)
             last->length = 0;
         last->direction = packet->direction;
         if (first || !plain || packet->payload_length == 0)
@@ -174,11 +175,12 @@ static int aim(const struct lap *from, struct lap *to)
 /* ---- the table ---- */
 
 const struct worst_row worst_rows[] = {
-    {"deep", "full of what begins like a token and is none", "each beginning is a match, and a header to be read", "deep",
+    {"deep", "full of what begins like a token and is none", "each beginning is a match, and a header to be read",
+     "deep", NULL},
+    {"handshakes", "connections of one request", "a record is made and let go for every few packets", "handshakes",
      NULL},
-    {"handshakes", "connections of one request", "a record is made and let go for every few packets", "handshakes", NULL},
-    {"flood", "SYN packets of random sources, nine in ten", "every one is a connection, and a miss in the index", "flood",
-     NULL},
+    {"flood", "SYN packets of random sources, nine in ten", "every one is a connection, and a miss in the index",
+     "flood", NULL},
     {"unique", "every JOSE header new", "every header is decoded, read, and its key looked up", "unique", NULL},
     {"storm", "every token revoked", "every token is copied out, hashed and told", "storm", NULL},
     {"one-byte segments", "api, a packet a byte", "all of a packet's cost for a byte", NULL, cut_to_crumbs},
@@ -226,10 +228,8 @@ static int make_cut_lap(const struct trial_lap *self, struct lap **result, struc
 int worst_measure(const struct worst_row *row, const struct bench_settings *settings, json_t *result,
                   struct error *error)
 {
-    struct trial_lap api = {.mix = traffic_mix_find("api"),
-                            .frame_bytes = BYTES_OF_API,
-                            .flows = settings->flows,
-                            .keys = KEYS_BORNE};
+    struct trial_lap api = {
+        .mix = traffic_mix_find("api"), .frame_bytes = BYTES_OF_API, .flows = settings->flows, .keys = KEYS_BORNE};
     struct trial trial = {
         .laps_count = 2,
         .sides_count = 2,

@@ -15,8 +15,8 @@
 struct worst_row {
     const char *name;
     const char *help;
-    const char *reason; /* what its time goes into */
-    const char *mix;    /* one that is made so; else api's, cut anew */
+    const char *reason;                                 /* what its time goes into */
+    const char *mix;                                    /* one that is made so; else api's, cut anew */
     int (*cut)(const struct lap *from, struct lap *to); /* 0, or -ENOMEM */
 };
 

@@ -18,7 +18,8 @@ static const char help[] =
     "       bearertap bench --capture FILE [-k KEYS]... [OPTIONS]\n"
     "       bearertap bench --against PROGRAM [--mix NAME]... [OPTIONS]\n"
     "\n"
-    "Measures the real workers on packets in memory, which a source hands out as a driver does, and beside them, in the\n"
+    "Measures the real workers on packets in memory, which a source hands out as a driver does, and beside them, in "
+    "the\n"
     "same run and on the same packets, two floors: receiving alone (an mbuf a packet, a line of it read), and raw\n"
     "Hyperscan over the payload. What is found is compared with what is in the packets: a speed at which something is\n"
     "missed is printed as failed. Needs no privileges; a quiet machine with two CPUs is best.\n"
@@ -37,6 +38,7 @@ static const char help[] =
     "      --rounds N         turns of each side, 1 to 31; the median counts (default: 7)\n"
     "      --seconds S        what a turn takes (default: 0.3)\n"
     "      --flows N          connections alive at a time (default: 2000)\n"
+    "      --size BYTES       packets that are out of cache; more where the caches are large (default: 128M)\n"
     "      --revoked N        keys in the list, up to 10000000; tokens bear 100 of them (default: 100)\n"
     "  -w, --workers N        threads that inspect, each on a CPU of its own (default: 1); for mixes and captures\n"
     "      --json             one JSON object to standard output, and no text\n"
@@ -68,10 +70,8 @@ struct arguments {
 
 static int set_number(uint32_t *out, const char *option, const char *argument, uint32_t most)
 {
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(argument, &end, 10);
-    if (errno != 0 || *end != '\0' || argument[0] < '0' || argument[0] > '9' || value < 1 || value > most)
+    uint64_t value;
+    if (!argument_number(argument, false, 1, most, &value))
         return refuse_usage("bench", "%s wants a number from 1 to %u, not %s", option, most, argument_shown(argument));
     *out = (uint32_t)value;
     return EXIT_DONE;
@@ -84,6 +84,15 @@ static int set_seconds(double *out, const char *argument)
     if (*end != '\0' || argument[0] < '0' || argument[0] > '9' || !isfinite(value) || value < 0.001 || value > 60)
         return refuse_usage("bench", "--seconds wants a number from 0.001 to 60, not %s", argument_shown(argument));
     *out = value;
+    return EXIT_DONE;
+}
+
+static int set_size(size_t *out, const char *argument)
+{
+    uint64_t bytes;
+    if (!argument_number(argument, true, 1000000, 16000000000, &bytes))
+        return refuse_usage("bench", "--size wants a number of bytes from 1M to 16G, not %s", argument_shown(argument));
+    *out = bytes;
     return EXIT_DONE;
 }
 
@@ -128,6 +137,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         OPTION_ROUNDS,
         OPTION_SECONDS,
         OPTION_FLOWS,
+        OPTION_SIZE,
         OPTION_REVOKED,
         OPTION_JSON,
         OPTION_HTML
@@ -143,6 +153,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         {"rounds", required_argument, NULL, OPTION_ROUNDS},
         {"seconds", required_argument, NULL, OPTION_SECONDS},
         {"flows", required_argument, NULL, OPTION_FLOWS},
+        {"size", required_argument, NULL, OPTION_SIZE},
         {"revoked", required_argument, NULL, OPTION_REVOKED},
         {"workers", required_argument, NULL, 'w'},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -194,6 +205,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             break;
         case OPTION_FLOWS:
             status = set_number(&settings->flows, "--flows", optarg, TRAFFIC_FLOWS_MAX);
+            break;
+        case OPTION_SIZE:
+            status = set_size(&settings->lap_bytes, optarg);
             break;
         case OPTION_REVOKED:
             status = set_number(&settings->keys, "--revoked", optarg, TRAFFIC_KEYS_MAX);

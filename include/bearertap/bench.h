@@ -3,6 +3,7 @@
 #define BEARERTAP_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ struct bench_settings {
     unsigned rounds;     /* of turns; the median counts */
     double turn_seconds; /* what a turn takes, about */
     uint32_t flows;      /* connections alive, out of cache */
+    size_t lap_bytes;    /* of packets, out of cache */
     uint32_t keys;       /* revoked */
     unsigned workers;
 };

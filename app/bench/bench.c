@@ -276,7 +276,7 @@ static void measure(struct run *run)
         run_against(run);
     else
         run_mixes(run);
-    if (options->html_path != NULL && options->subject == BENCH_ALL)
+    if (options->html_path != NULL && options->subject == BENCH_ALL && options->rows_count == 0)
         run_sweeps(run);
 }
 

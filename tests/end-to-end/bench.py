@@ -239,7 +239,7 @@ NONSENSE = {
     "--size 10": "from 1M to 16G",
     "--workers 65": "from 1 to 64",
     "--mix chaso": 'there is no mix "chaso" (did you mean chaos?)',
-    "--row flor": 'there is no row "flor"',
+    "--row floors": 'there is no row "floors"',
     "--all --worst": "give one",
     "--all --mix api": "--mix goes alone",
     "--worst --html x.html": "--html is for",

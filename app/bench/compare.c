@@ -87,3 +87,23 @@ double comparison_ratio(const struct comparison *comparison, unsigned side, unsi
         values[i] = comparison->ns[by][i] > 0 ? comparison->ns[side][i] / comparison->ns[by][i] : 0;
     return median(values, comparison->rounds);
 }
+
+double comparison_ratio_by_two(const struct comparison *comparison, unsigned side, unsigned by, unsigned and_by)
+{
+    double values[ROUNDS_MAX];
+    for (unsigned i = 0; i < comparison->rounds; i++) {
+        double under = comparison->ns[by][i] + comparison->ns[and_by][i];
+        values[i] = under > 0 ? comparison->ns[side][i] / under : 0;
+    }
+    return median(values, comparison->rounds);
+}
+
+double comparison_ratio_of_ratios(const struct comparison *comparison, const unsigned over[2], const unsigned under[2])
+{
+    double values[ROUNDS_MAX];
+    for (unsigned i = 0; i < comparison->rounds; i++) {
+        double product = comparison->ns[over[1]][i] * comparison->ns[under[0]][i];
+        values[i] = product > 0 ? comparison->ns[over[0]][i] * comparison->ns[under[1]][i] / product : 0;
+    }
+    return median(values, comparison->rounds);
+}

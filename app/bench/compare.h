@@ -8,7 +8,7 @@
  * Sides taking turns: one after the other, in another order each round, so that a machine that is slower for a while is
  * so for all. What is compared are the turns of one round; the median over rounds is the figure.
  */
-enum { SIDES_MAX = 4, ROUNDS_MAX = 31 };
+enum { SIDES_MAX = 8, ROUNDS_MAX = 31 };
 
 struct comparison {
     struct side *sides[SIDES_MAX];
@@ -28,5 +28,9 @@ double comparison_spread(const struct comparison *comparison, unsigned side);
 
 /* The median over rounds of one side's time by another's. */
 double comparison_ratio(const struct comparison *comparison, unsigned side, unsigned by);
+/* By the sum of two others'. */
+double comparison_ratio_by_two(const struct comparison *comparison, unsigned side, unsigned by, unsigned and_by);
+/* One ratio of two sides by that of two others. */
+double comparison_ratio_of_ratios(const struct comparison *comparison, const unsigned over[2], const unsigned under[2]);
 
 #endif

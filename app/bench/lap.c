@@ -139,6 +139,7 @@ static void seal_packet(struct lap *lap, struct seal *seal, uint32_t number, uns
     packet->share = (uint8_t)((hash >> 32) * shares >> 32);
     packet->sequence = segment.sequence;
     packet->acknowledgement = segment.acknowledgement;
+    packet->payload_length = segment.payload_length;
     packet->flags = segment.flags;
     packet->tcp_at = (uint16_t)segment.transport_offset;
     packet->address_bytes = segment.endpoints.ip_version == 4 ? 4 : 16;
@@ -207,6 +208,8 @@ static bool add_opening(struct lap *lap, const struct lap_packet *packet, bool t
     tcp[13] = flags;
     opening->length = opening->wire = length;
     opening->flags = flags;
+    opening->payload_length = opening->sightings = 0;
+    opening->direction = turned ? 1 - packet->direction : packet->direction;
     opening->time_ns = 0;
     lap->openings_count++;
     return true;

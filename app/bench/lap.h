@@ -21,7 +21,8 @@ struct lap_packet {
     uint8_t address_bytes; /* 4 or 16 */
     uint8_t share;         /* which worker's it is */
     uint32_t connection;   /* from 0; UINT32_MAX: no TCP */
-    uint32_t sequence, acknowledgement;
+    uint32_t sequence, acknowledgement, payload_length;
+    uint8_t sightings; /* that end in it; the maker's to set, where they are told apart */
     uint8_t direction; /* 0: of the end that sent the connection's first packet in the lap */
     uint8_t flags;     /* TCP's */
 };
@@ -38,7 +39,7 @@ struct lap {
     uint32_t connections;
     uint32_t variation; /* that its addresses are in */
     uint64_t frame_bytes, payload_bytes, span_ns;
-    uint64_t expected; /* sightings, the maker's to set */
+    uint64_t expected; /* sightings of all packets, the maker's to set */
 };
 
 /* Memory outside of EAL's, in huge pages where the system has them. 0, or a negative errno with `error` filled. */

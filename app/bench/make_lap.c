@@ -8,6 +8,13 @@
 /* The least that a frame takes; see lap_add. */
 #define PACKETS_PER_MEGABYTE (1u << 14)
 
+static void note_sighting(void *context, const struct traffic_sighting *sighting)
+{
+    unsigned *sightings = context;
+    (void)sighting;
+    ++*sightings;
+}
+
 static int fill(struct lap *lap, const struct lap_options *options, struct error *error)
 {
     const struct traffic_options traffic_options = {
@@ -16,10 +23,11 @@ static int fill(struct lap *lap, const struct lap_options *options, struct error
         .flows = options->flows,
         .keys = options->keys,
         .payload_bytes = options->payload_bytes,
-        .under_way = true,
+        .under_way = !options->from_beginning,
     };
     struct traffic *traffic;
-    int result = traffic_create(&traffic_options, NULL, NULL, &traffic, error);
+    unsigned sightings = 0; /* of the packet at hand */
+    int result = traffic_create(&traffic_options, note_sighting, &sightings, &traffic, error);
     if (result != 0)
         return result;
     uint16_t port = capture_port_enter(LINK_ETHERNET, NULL, 0);
@@ -30,12 +38,14 @@ static int fill(struct lap *lap, const struct lap_options *options, struct error
             result = error_set(error, ENOMEM, "a lap has too little room for its packets");
             break;
         }
+        lap->packets[lap->count - 1].sightings = (uint8_t)sightings;
+        lap->expected += sightings;
+        sightings = 0;
         if (!finishing && lap->frame_bytes >= options->frame_bytes) {
             traffic_finish(traffic);
             finishing = true;
         }
     }
-    lap->expected = traffic_totals(traffic)->sightings;
     traffic_destroy(traffic);
     return result;
 }
@@ -112,12 +122,12 @@ int lap_of_capture(const char *path, size_t frame_bytes, unsigned shares, struct
     return code;
 }
 
-int lap_keys(uint32_t keys, bool strangers, struct key_list **list, struct error *error)
+int lap_keys(uint32_t borne, uint32_t strangers, struct key_list **list, struct error *error)
 {
     char id[TRAFFIC_KEY_ID_MAX];
     int result = key_list_create(list);
-    for (uint32_t i = 0; result == 0 && i < keys; i++) {
-        traffic_key_id(strangers ? LAP_SEED + 1 : LAP_SEED, i, id);
+    for (uint32_t i = 0; result == 0 && i < borne + strangers; i++) {
+        traffic_key_id(i < borne ? LAP_SEED : LAP_SEED + 1, i, id);
         result = key_list_add_value(*list, id, error);
     }
     return result;

@@ -12,6 +12,7 @@ struct lap_options {
     const struct traffic_mix *mix;
     uint32_t flows, keys, payload_bytes; /* as traffic.h says */
     size_t frame_bytes;                  /* about so many in all */
+    bool from_beginning;                 /* of connections; else they are under way */
     unsigned shares;
 };
 
@@ -22,7 +23,7 @@ int lap_of_traffic(const struct lap_options *options, struct lap **lap, struct e
 /* The first `frame_bytes` of a capture (0: all of it). What is to be found in it is not known here. */
 int lap_of_capture(const char *path, size_t frame_bytes, unsigned shares, struct lap **lap, struct error *error);
 
-/* The revoked keys of made traffic; `strangers` of them, that none of its tokens bears, instead, when not 0. */
-int lap_keys(uint32_t keys, bool strangers, struct key_list **list, struct error *error);
+/* A list of `borne` of the revoked keys that made traffic's tokens bear, and so many that none of them bears. */
+int lap_keys(uint32_t borne, uint32_t strangers, struct key_list **list, struct error *error);
 
 #endif

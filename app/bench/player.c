@@ -20,10 +20,10 @@
 #define EPOCH_NS 1700000000000000000ull
 
 /* What players of one lap share. */
-struct stage {
+struct turn {
     struct lap *lap;
     unsigned players;
-    atomic_uint arrived, turn;
+    atomic_uint arrived, meetings;
     _Atomic uint64_t began, ended; /* of the lap at hand: the first to begin, the last to end */
     uint32_t laps, laps_left;
     uint32_t variation;
@@ -43,7 +43,7 @@ enum phase { PHASE_OPENINGS, PHASE_PACKETS, PHASE_OVER };
 
 struct player {
     struct capture_source source;
-    struct stage *stage;
+    struct turn *turn;
     struct rte_mempool *pool;
     unsigned share;
     int cpu;
@@ -53,6 +53,7 @@ struct player {
     uint32_t counts[PHASE_OVER];
     uint32_t next;
     uint64_t packets;
+    struct sampler *sampler; /* NULL: nobody watches */
 };
 
 size_t player_bytes(void)
@@ -61,14 +62,14 @@ size_t player_bytes(void)
 }
 
 /* Waits until all players have come here. True for one of them, which came last. */
-static bool meet(struct stage *stage)
+static bool meet(struct turn *turn)
 {
-    unsigned turn = atomic_load(&stage->turn);
-    if (atomic_fetch_add(&stage->arrived, 1) + 1 == stage->players) {
-        atomic_store(&stage->arrived, 0);
+    unsigned meetings = atomic_load(&turn->meetings);
+    if (atomic_fetch_add(&turn->arrived, 1) + 1 == turn->players) {
+        atomic_store(&turn->arrived, 0);
         return true;
     }
-    for (unsigned looks = 0; atomic_load(&stage->turn) == turn; looks++) {
+    for (unsigned looks = 0; atomic_load(&turn->meetings) == meetings; looks++) {
         rte_pause();
         if (looks % 1024 == 1023)
             sched_yield();
@@ -77,9 +78,9 @@ static bool meet(struct stage *stage)
 }
 
 /* The one for whom meet was true lets the others go. */
-static void go_on(struct stage *stage)
+static void go_on(struct turn *turn)
 {
-    atomic_fetch_add(&stage->turn, 1);
+    atomic_fetch_add(&turn->meetings, 1);
 }
 
 static void pin(struct player *player)
@@ -108,23 +109,23 @@ static inline void hand_out(const struct handout *packet, uint64_t time_ns, stru
 
 static void note_beginning(struct player *player)
 {
-    struct stage *stage = player->stage;
-    if (meet(stage)) {
-        atomic_store(&stage->began, rte_rdtsc());
-        atomic_store(&stage->ended, 0);
-        go_on(stage);
+    struct turn *turn = player->turn;
+    if (meet(turn)) {
+        atomic_store(&turn->began, rte_rdtsc());
+        atomic_store(&turn->ended, 0);
+        go_on(turn);
     }
 }
 
 static void note_end(struct player *player)
 {
-    struct stage *stage = player->stage;
-    uint64_t now = rte_rdtsc(), latest = atomic_load(&stage->ended);
-    while (now > latest && !atomic_compare_exchange_weak(&stage->ended, &latest, now))
+    struct turn *turn = player->turn;
+    uint64_t now = rte_rdtsc(), latest = atomic_load(&turn->ended);
+    while (now > latest && !atomic_compare_exchange_weak(&turn->ended, &latest, now))
         ;
-    if (meet(stage)) {
-        stage->ticks += atomic_load(&stage->ended) - atomic_load(&stage->began);
-        go_on(stage);
+    if (meet(turn)) {
+        turn->ticks += atomic_load(&turn->ended) - atomic_load(&turn->began);
+        go_on(turn);
     }
 }
 
@@ -136,9 +137,13 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
         player->phase = PHASE_PACKETS;
         player->next = 0;
         note_beginning(player);
+        if (player->sampler != NULL)
+            sampler_start(player->sampler);
     }
     uint32_t left = player->phase < PHASE_OVER ? player->counts[player->phase] - player->next : 0;
     if (left == 0) {
+        if (player->sampler != NULL)
+            sampler_stop(player->sampler);
         if (player->phase == PHASE_PACKETS)
             note_end(player);
         player->phase = PHASE_OVER;
@@ -149,7 +154,7 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
     if (rte_mempool_get_bulk(player->pool, (void **)mbufs, count) != 0)
         return -EAGAIN;
     const struct handout *packets = player->of[player->phase] + player->next;
-    uint64_t time_ns = player->stage->time_ns;
+    uint64_t time_ns = player->turn->time_ns;
     for (unsigned i = 0; i < count; i++)
         hand_out(&packets[i], time_ns, mbufs[i]);
     player->next += count;
@@ -161,18 +166,18 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
 static bool again(struct capture_source *source)
 {
     struct player *player = container_of(source, struct player, source);
-    struct stage *stage = player->stage;
-    if (meet(stage)) {
-        stage->laps++;
-        stage->laps_left--;
-        stage->time_ns += stage->lap->span_ns;
-        if (stage->laps_left > 0)
-            lap_vary(stage->lap, ++stage->variation);
-        go_on(stage);
+    struct turn *turn = player->turn;
+    if (meet(turn)) {
+        turn->laps++;
+        turn->laps_left--;
+        turn->time_ns += turn->lap->span_ns;
+        if (turn->laps_left > 0)
+            lap_vary(turn->lap, ++turn->variation);
+        go_on(turn);
     }
     player->phase = PHASE_OPENINGS;
     player->next = 0;
-    return stage->laps_left > 0;
+    return turn->laps_left > 0;
 }
 
 static struct handout handout_of(const struct lap *lap, const struct lap_packet *packet)
@@ -193,7 +198,7 @@ static int make_share(struct player *player, const struct lap *lap, struct error
         if (player->of[phase] == NULL)
             return error_set(error, ENOMEM, "out of memory for packets to play");
         for (uint32_t i = 0; i < counts[phase]; i++)
-            if (player->stage->players == 1 || all[phase][i].share == player->share)
+            if (player->turn->players == 1 || all[phase][i].share == player->share)
                 player->of[phase][player->counts[phase]++] = handout_of(lap, &all[phase][i]);
     }
     return 0;
@@ -202,17 +207,17 @@ static int make_share(struct player *player, const struct lap *lap, struct error
 int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
 {
     static unsigned created;
-    struct stage *stage = calloc(1, sizeof(*stage));
-    if (stage == NULL)
+    struct turn *turn = calloc(1, sizeof(*turn));
+    if (turn == NULL)
         return error_set(error, ENOMEM, "out of memory for players");
-    *stage = (struct stage){.lap = lap, .players = shares, .time_ns = EPOCH_NS, .variation = lap->variation};
+    *turn = (struct turn){.lap = lap, .players = shares, .time_ns = EPOCH_NS, .variation = lap->variation};
     for (unsigned i = 0; i < shares; i++) {
         struct player *player = calloc(1, sizeof(*player));
         char name[RTE_MEMPOOL_NAMESIZE];
         if (player == NULL)
             return error_set(error, ENOMEM, "out of memory for players");
         *player =
-            (struct player){.source = {.receive = receive, .again = again}, .stage = stage, .share = i, .cpu = cpus[i]};
+            (struct player){.source = {.receive = receive, .again = again}, .turn = turn, .share = i, .cpu = cpus[i]};
         snprintf(name, sizeof(name), "player_%u", created++);
         player->pool = rte_pktmbuf_pool_create(name, MBUFS, CACHE, 0, 0, SOCKET_ID_ANY);
         if (player->pool == NULL)
@@ -232,24 +237,29 @@ struct capture_source *player_source(struct player *player)
 
 void players_begin(struct player *const *players, uint32_t laps)
 {
-    struct stage *stage = players[0]->stage;
-    stage->laps_left = laps;
-    stage->laps = 0;
-    stage->ticks = 0;
-    stage->variation = stage->lap->variation + 1;
-    lap_vary(stage->lap, stage->variation);
-    for (unsigned i = 0; i < stage->players; i++) {
+    struct turn *turn = players[0]->turn;
+    turn->laps_left = laps;
+    turn->laps = 0;
+    turn->ticks = 0;
+    turn->variation = turn->lap->variation + 1;
+    lap_vary(turn->lap, turn->variation);
+    for (unsigned i = 0; i < turn->players; i++) {
         players[i]->phase = PHASE_OPENINGS;
         players[i]->next = 0;
         players[i]->packets = 0;
     }
 }
 
+void players_watch(struct player *const *players, struct sampler *sampler)
+{
+    players[0]->sampler = sampler;
+}
+
 struct played players_end(struct player *const *players)
 {
-    const struct stage *stage = players[0]->stage;
-    struct played played = {.ticks = stage->ticks, .laps = stage->laps};
-    for (unsigned i = 0; i < stage->players; i++)
+    const struct turn *turn = players[0]->turn;
+    struct played played = {.ticks = turn->ticks, .laps = turn->laps};
+    for (unsigned i = 0; i < turn->players; i++)
         played.packets += players[i]->packets;
     return played;
 }

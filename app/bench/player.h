@@ -5,6 +5,7 @@
 #include <bearertap/capture.h>
 
 #include "lap.h"
+#include "sampler.h"
 
 /*
  * Plays a lap as a driver would hand its packets out: an mbuf from a pool for each, pointed at the packet's bytes, so
@@ -27,6 +28,9 @@ struct capture_source *player_source(struct player *player);
 
 /* So many laps are to be played, from now on; by a thread that none of them runs in. */
 void players_begin(struct player *const *players, uint32_t laps);
+
+/* The thread that takes from player 0 is watched while a lap's time runs; NULL: no more. */
+void players_watch(struct player *const *players, struct sampler *sampler);
 
 /* What they did since then. */
 struct played {

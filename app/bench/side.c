@@ -15,12 +15,13 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
-enum { THREADS_MAX = 8 };
+enum { THREADS_MAX = 64 };
 
 struct side {
     struct side_options options;
     const int *cpus;
     struct player *players[THREADS_MAX];
+    struct crowd *crowd; /* instead of players */
     struct pipeline *pipeline;
     int output_fd;
     struct floor_scan *scans[THREADS_MAX];
@@ -29,15 +30,19 @@ struct side {
     atomic_uint arrived;
     uint32_t laps;
     _Atomic uint64_t ticks; /* the longest of all threads */
-    uint64_t laps_played;
+    uint64_t laps_played, packets_played, tokens;
 };
 
 size_t side_bytes(const struct side_options *options)
 {
-    size_t bytes = options->threads * player_bytes();
+    size_t bytes = options->threads * player_bytes() + crowd_bytes();
     if (options->kind == SIDE_INSPECT) {
         const struct pipeline_options pipeline = {
-            .workers = options->threads, .keys = options->keys, .flows_max = options->flows_max};
+            .workers = options->threads,
+            .keys = options->keys,
+            .flows_max = options->flows_max,
+            .responses = options->responses,
+        };
         bytes += pipeline_bytes(&pipeline);
     }
     return bytes;
@@ -47,7 +52,7 @@ static int create_pipeline(struct side *side, struct error *error)
 {
     struct capture_source *sources[THREADS_MAX];
     for (unsigned i = 0; i < side->options.threads; i++)
-        sources[i] = player_source(side->players[i]);
+        sources[i] = side->crowd != NULL ? crowd_source(side->crowd) : player_source(side->players[i]);
     side->output_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     const struct pipeline_options options = {
         .sources = sources,
@@ -55,6 +60,8 @@ static int create_pipeline(struct side *side, struct error *error)
         .workers = side->options.threads,
         .keys = side->options.keys,
         .flows_max = side->options.flows_max,
+        .responses = side->options.responses,
+        .flows_go_on = side->crowd != NULL,
         .format = alert_format_find("ecs"),
         .output_fd = side->output_fd,
     };
@@ -73,7 +80,8 @@ static int create_scans(struct side *side, struct error *error)
         for (uint32_t j = 0; j < lap->payloads_count; j++)
             if (lap->payloads[j].stream % threads == i)
                 side->payloads[i][side->payload_counts[i]++] = lap->payloads[j];
-        int result = floor_scan_create(side->options.databases, lap->streams, &side->scans[i], error);
+        int result =
+            floor_scan_create(side->options.databases, lap->streams > 0 ? lap->streams : 1, &side->scans[i], error);
         if (result != 0)
             return result;
     }
@@ -91,6 +99,8 @@ int side_create(const struct side_options *options, const int *cpus, struct side
     int status = 0;
     if (options->kind == SIDE_SCAN)
         status = create_scans(side, error);
+    else if (options->copies > 0)
+        status = crowd_create(options->lap, options->copies, cpus[0], &side->crowd, error);
     else
         status = players_create(options->lap, options->threads, cpus, side->players, error);
     if (status == 0 && options->kind == SIDE_INSPECT)
@@ -108,6 +118,7 @@ void side_close(struct side *side)
     if (side == NULL)
         return;
     pipeline_close(side->pipeline);
+    crowd_destroy(side->crowd);
     for (unsigned i = 0; i < side->options.threads; i++) {
         floor_scan_destroy(side->scans[i]);
         free(side->payloads[i]);
@@ -210,33 +221,35 @@ static int run_pipeline(struct side *side, struct error *error)
     return status;
 }
 
-uint64_t side_expected(const struct side *side)
+struct side_told side_told(const struct side *side)
 {
-    bool some = side->options.kind == SIDE_INSPECT && !side->options.find_nothing;
-    return some ? side->options.lap->expected * side->laps_played : 0;
+    struct side_told told = {
+        .laps = side->crowd != NULL ? 1 : side->laps_played,
+        .tokens_a_packet = side->packets_played > 0 ? (double)side->tokens / (double)side->packets_played : 0,
+    };
+    struct pipeline_result result;
+    if (side->options.kind != SIDE_INSPECT)
+        return told;
+    pipeline_collect(side->pipeline, &result);
+    told.sightings = result.alerts.sightings;
+    if (!side->options.find_nothing)
+        told.expected =
+            side->crowd != NULL ? crowd_expected(side->crowd) : side->options.lap->expected * side->laps_played;
+    return told;
 }
 
-uint64_t side_sightings(const struct side *side)
+static int check_law(struct side *side, struct error *error)
 {
     struct pipeline_result result;
     if (side->options.kind != SIDE_INSPECT)
         return 0;
     pipeline_collect(side->pipeline, &result);
-    return result.alerts.sightings;
-}
-
-static int check(const struct side *side, struct error *error)
-{
-    struct pipeline_result result;
-    if (side->options.kind != SIDE_INSPECT)
+    side->tokens = 0;
+    for (unsigned i = 0; i < COUNTERS_PLACEMENTS_MAX; i++)
+        side->tokens += result.totals.tokens[i];
+    if (result.law_holds)
         return 0;
-    pipeline_collect(side->pipeline, &result);
-    if (!result.law_holds)
-        return error_set(error, EBADMSG, "the counters do not add up: some packet or byte was lost without a name");
-    if (result.alerts.sightings != side_expected(side))
-        return error_set(error, EBADMSG, "%" PRIu64 " sightings, %" PRIu64 " are in the traffic",
-                         result.alerts.sightings, side_expected(side));
-    return 0;
+    return error_set(error, EBADMSG, "the counters do not add up: some packet or byte was lost without a name");
 }
 
 int side_turn(struct side *side, uint32_t laps, struct played *played, struct error *error)
@@ -249,11 +262,49 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
         status = run_floor(side, run_scan, error);
         *played = (struct played){
             .packets = (uint64_t)side->options.lap->count * laps, .ticks = atomic_load(&side->ticks), .laps = laps};
+    } else if (side->crowd != NULL) {
+        crowd_begin(side->crowd, (uint64_t)side->options.lap->count * laps);
+        status = run_pipeline(side, error);
+        *played = crowd_end(side->crowd);
     } else {
         players_begin(side->players, laps);
         status = side->options.kind == SIDE_RECEIVE ? run_floor(side, run_receive, error) : run_pipeline(side, error);
         *played = players_end(side->players);
     }
     side->laps_played += laps;
-    return status != 0 ? status : check(side, error);
+    side->packets_played += played->packets;
+    return status != 0 ? status : check_law(side, error);
+}
+
+static void watch(struct side *side, struct sampler *sampler)
+{
+    if (side->crowd != NULL)
+        crowd_watch(side->crowd, sampler);
+    else
+        players_watch(side->players, sampler);
+}
+
+int side_sample(struct side *side, uint32_t laps, uint64_t samples[STAGES], struct error *error)
+{
+    struct sampler sampler = {.has_timer = false};
+    struct played played;
+    watch(side, &sampler);
+    int status = side_turn(side, laps, &played, error);
+    watch(side, NULL);
+    sampler_release(&sampler);
+    memcpy(samples, sampler.samples, sizeof(sampler.samples));
+    return status;
+}
+
+int side_settle(struct side *side, struct error *error)
+{
+    if (side->crowd == NULL)
+        return 0;
+    crowd_begin_last(side->crowd);
+    uint64_t tokens = side->tokens; /* what is handed out now is no sample of the others */
+    int status = run_pipeline(side, error);
+    if (status == 0)
+        status = check_law(side, error);
+    side->tokens = tokens;
+    return status;
 }

@@ -5,6 +5,7 @@
 #include <bearertap/keys.h>
 #include <bearertap/worker.h>
 
+#include "crowd.h"
 #include "player.h"
 
 /*
@@ -24,6 +25,8 @@ struct side_options {
     const struct floor_databases *databases; /* SIDE_SCAN's */
     /* SIDE_INSPECT's: */
     const struct key_list *keys;
+    uint32_t copies; /* not 0: the lap is a crowd's, in so many copies; one thread */
+    struct response_policy responses;
     uint32_t flows_max;
     bool find_nothing;  /* no key of the list is expected to be found */
     bool busy_neighbor; /* a thread keeps the alert side's CPU as busy as alerts would */
@@ -39,12 +42,22 @@ size_t side_bytes(const struct side_options *options);
 int side_create(const struct side_options *options, const int *cpus, struct side **side, struct error *error);
 void side_close(struct side *side);
 
-/* Goes through the lap so many times. 0, or a negative errno with `error` filled: the laws did not hold, a sighting was
- * missed or made up (-EBADMSG), or what a pipeline fails for. */
+/* Goes through the lap so many times. 0, or a negative errno with `error` filled: the laws did not hold (-EBADMSG), or
+ * what a pipeline fails for. Whether all was found is for side_told to say. */
 int side_turn(struct side *side, uint32_t laps, struct played *played, struct error *error);
 
-/* Sightings so far, and as many as there should have been. */
-uint64_t side_sightings(const struct side *side);
-uint64_t side_expected(const struct side *side);
+/* A turn whose figures are of no use, in which the (first) worker's time is split over stages. */
+int side_sample(struct side *side, uint32_t laps, uint64_t samples[STAGES], struct error *error);
+
+/* When no turn is to come: what of a crowd's tokens is half is made whole. */
+int side_settle(struct side *side, struct error *error);
+
+/* Of all turns so far. */
+struct side_told {
+    uint64_t laps;                /* that the next two are of; a crowd has none, and they are of all it did */
+    uint64_t sightings, expected; /* the floors find nothing, and should not */
+    double tokens_a_packet;
+};
+struct side_told side_told(const struct side *side);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is wrong with an argument, said without repeating what may be a secret. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +42,22 @@ const char *argument_shown(const char *argument)
     int shown = (int)strcspn(argument, "="); /* a value may be secret */
     snprintf(text, sizeof(text), "\"%.*s%s\"", shown < 40 ? shown : 40, argument, shown > 40 ? "..." : "");
     return text;
+}
+
+bool argument_number(const char *argument, bool may_have_unit, uint64_t least, uint64_t most, uint64_t *number)
+{
+    static const char units[] = "kMG";
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(argument, &end, 10);
+    if (errno != 0 || end == argument || argument[0] < '0' || argument[0] > '9')
+        return false;
+    const char *unit = *end != '\0' && may_have_unit ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
+    uint64_t times = unit == NULL ? 1 : unit == units ? 1000 : unit == units + 1 ? 1000000 : 1000000000;
+    if (end[unit != NULL] != '\0' || value > most / times)
+        return false;
+    *number = value * times;
+    return *number >= least;
 }
 
 int refuse_usage(const char *command, const char *format, ...)

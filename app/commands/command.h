@@ -31,6 +31,10 @@ bool argument_looks_like_token(const char *argument);
 /* An argument as a message may show it: cut short, "(a token)" for a token. The text lives until the next call. */
 const char *argument_shown(const char *argument);
 
+/* A whole number in decimal digits, from `least` to `most`, where it may be in thousands (k), millions (M) or billions
+ * (G). False where it is none. */
+bool argument_number(const char *argument, bool may_have_unit, uint64_t least, uint64_t most, uint64_t *number);
+
 /* Says what is wrong with the command line, and where it is told what is right. Returns EXIT_USAGE. */
 int refuse_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -70,26 +70,10 @@ static void print_mixes(FILE *out)
 
 /* ---- the command line ---- */
 
-static bool read_number(const char *argument, bool may_have_unit, uint64_t least, uint64_t most, uint64_t *number)
-{
-    static const char units[] = "kMG";
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(argument, &end, 10);
-    if (errno != 0 || end == argument || argument[0] < '0' || argument[0] > '9')
-        return false;
-    const char *unit = *end != '\0' && may_have_unit ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
-    uint64_t times = unit == NULL ? 1 : unit == units ? 1000 : unit == units + 1 ? 1000000 : 1000000000;
-    if (end[unit != NULL] != '\0' || value > most / times)
-        return false;
-    *number = value * times;
-    return *number >= least;
-}
-
 static int set_number(uint32_t *out, const char *option, const char *argument, uint32_t most)
 {
     uint64_t number;
-    if (!read_number(argument, false, 1, most, &number))
+    if (!argument_number(argument, false, 1, most, &number))
         return refuse_usage("gen", "%s wants a number from 1 to %" PRIu32 ", not %s", option, most,
                             argument_shown(argument));
     *out = (uint32_t)number;
@@ -98,14 +82,14 @@ static int set_number(uint32_t *out, const char *option, const char *argument, u
 
 static int set_size(struct gen_options *options, const char *argument)
 {
-    if (read_number(argument, true, 1, SIZE_MOST, &options->size))
+    if (argument_number(argument, true, 1, SIZE_MOST, &options->size))
         return EXIT_DONE;
     return refuse_usage("gen", "--size wants a number of bytes, as 500k, 100M or 2G, not %s", argument_shown(argument));
 }
 
 static int set_seed(struct gen_options *options, const char *argument)
 {
-    if (read_number(argument, false, 0, UINT64_MAX, &options->traffic.seed))
+    if (argument_number(argument, false, 0, UINT64_MAX, &options->traffic.seed))
         return EXIT_DONE;
     return refuse_usage("gen", "--seed wants a number from 0 to %" PRIu64 ", not %s", UINT64_MAX,
                         argument_shown(argument));

@@ -10,6 +10,7 @@
  * a stream of headers that never come again, hostile or not, pushes out nothing but itself.
  */
 #include <bearertap/siphash.h>
+#include <bearertap/stage.h>
 #include <bearertap/verdict.h>
 
 #include "names.h"
@@ -180,7 +181,9 @@ static struct verdict read_header(struct verdict_memory *memory, const uint8_t *
     verdict.algorithm = summary.algorithm;
     verdict.format = summary.format;
     if (summary.names_a_key && memory->table != NULL && !key_table_is_empty(memory->table)) {
+        stage_enter(STAGE_KEY);
         verdict.possible_finding = some_key_is_in_table(memory, (size_t)header_length);
+        stage_enter(STAGE_TOKEN);
         verdict.left_out = memory->references.left_out;
     }
     return verdict;

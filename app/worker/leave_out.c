@@ -11,6 +11,7 @@
 #include <rte_prefetch.h>
 
 #include <bearertap/memory.h>
+#include <bearertap/stage.h>
 
 #include "worker_state.h"
 
@@ -121,7 +122,9 @@ static struct response_frame *frame_for(struct worker *worker, const struct stre
 void leave_out_of_response(struct worker *worker, const struct stream_run *run)
 {
     if (!is_servers(run->flow, run->direction)) {
+        stage_enter(STAGE_SCAN);
         scan_run(worker->scan, run);
+        stage_enter(STAGE_ORDER);
         return;
     }
     if (worker->leave_out.responses.scan == RESPONSES_NONE) {
@@ -138,6 +141,7 @@ void leave_out_of_response(struct worker *worker, const struct stream_run *run)
     piece.opened_at = frame->whole ? &frame->scan_opened_at : NULL;
     bool left_out;
     while (response_walk_next(&walk, &piece.length, &left_out)) {
+        stage_enter(left_out ? STAGE_ORDER : STAGE_SCAN);
         if (left_out)
             leave_bytes_out(worker, &piece, piece.length, BYTES_SKIPPED_BODY);
         else
@@ -146,6 +150,7 @@ void leave_out_of_response(struct worker *worker, const struct stream_run *run)
         piece.position += piece.length;
         piece.after_gap = false;
     }
+    stage_enter(STAGE_ORDER);
 }
 
 void leave_out_note_client(struct worker *worker, const struct stream_run *run)

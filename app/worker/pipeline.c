@@ -125,6 +125,7 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->pipeline = pipeline;
     worker->number = number;
     worker->all_tokens = pipeline->options.all_tokens;
+    worker->flows_go_on = pipeline->options.flows_go_on;
     worker->spread = pipeline->spread;
     worker->waiting_max = CHUNKS / 4 / workers;
     int result = siphash_key_random(&worker->hash_key);

@@ -4,6 +4,8 @@
 
 #include <rte_mempool.h>
 
+#include <bearertap/stage.h>
+
 #include "worker_state.h"
 
 _Static_assert(PLACEMENTS <= COUNTERS_PLACEMENTS_MAX, "every placement has its counter");
@@ -22,7 +24,9 @@ enum scan_judgement worker_judge(void *context, struct scan_token *token, const 
 {
     struct worker *worker = context;
     struct counter_values *live = &worker->counters.live;
+    stage_enter(STAGE_TOKEN);
     struct verdict verdict = verdict_judge(worker->memory, text, length);
+    stage_enter(STAGE_SCAN);
     if (verdict.too_long)
         live->events[EVENT_HEADER_TOO_LONG]++;
     if (!verdict.is_token)
@@ -189,9 +193,8 @@ static struct chunk *take_record(struct worker *worker, enum record_kind kind)
     return chunk;
 }
 
-void worker_take_token(void *context, struct scan_token *token)
+static void send_token(struct worker *worker, struct scan_token *token)
 {
-    struct worker *worker = context;
     struct flow *flow = token->flow;
     struct chunk *chunk = take_record(worker, RECORD_SIGHTING);
     if (chunk == NULL) {
@@ -221,6 +224,13 @@ void worker_take_token(void *context, struct scan_token *token)
     if (more_may_come && wait_for_head(worker, flow, token->direction, chunk))
         return;
     outbox_send(&worker->outbox, chunk);
+}
+
+void worker_take_token(void *worker, struct scan_token *token)
+{
+    stage_enter(STAGE_RECORD);
+    send_token(worker, token);
+    stage_enter(STAGE_SCAN);
 }
 
 void worker_look_at_waiting(struct worker *worker, const struct stream_run *piece)

@@ -10,6 +10,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
+#include <bearertap/stage.h>
+
 #include "worker_state.h"
 
 /* Fills the burst from the source, which may be a pipe and keep it waiting. False at its end. */
@@ -38,6 +40,7 @@ static void worker_goes_to_sleep(void *context)
 
 static bool receive(struct worker *worker, struct burst *burst)
 {
+    stage_enter(STAGE_RECEIVE);
     if (worker->source != NULL) {
         worker_goes_to_sleep(worker);
         return receive_from_source(worker, burst);
@@ -62,6 +65,13 @@ static void stamp(struct worker *worker, struct burst *burst)
     worker->now_ns = burst->time_ns[burst->count - 1];
 }
 
+static inline void scan_bytes(struct worker *worker, const struct stream_run *run)
+{
+    stage_enter(STAGE_SCAN);
+    scan_run(worker->scan, run);
+    stage_enter(STAGE_ORDER);
+}
+
 /* New bytes in order: a client's are kept for context, all are scanned. */
 static void inspect_run(struct worker *worker, const struct stream_run *run)
 {
@@ -74,7 +84,7 @@ static void inspect_run(struct worker *worker, const struct stream_run *run)
         if (worker->leave_out.any_response)
             leave_out_of_response(worker, run);
         else
-            scan_run(worker->scan, run);
+            scan_bytes(worker, run);
         return;
     }
     if (worker->leave_out.any_response)
@@ -93,7 +103,7 @@ static void inspect_run(struct worker *worker, const struct stream_run *run)
         http_keep(worker->http, flow, run->direction, piece.bytes, piece.length, piece.position, turn);
         if (worker->waiting > 0)
             worker_look_at_waiting(worker, &piece);
-        scan_run(worker->scan, &piece);
+        scan_bytes(worker, &piece);
         http_shed(worker->http, flow, run->direction);
         piece.after_gap = false;
         turn = false;
@@ -165,7 +175,9 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
     const struct segment *segment = &burst->segments[i];
     struct flow *flow = burst->flows[i];
     unsigned direction = burst->directions[i];
+    stage_enter(STAGE_FLOW);
     flow_begin_segment(worker->flows, flow, direction, segment, burst->time_ns[i], burst->mbufs[i]->port);
+    stage_enter(STAGE_ORDER);
     if (worker->waiting > 0)
         worker_send_overdue(worker, flow, burst->time_ns[i]);
     const uint8_t *payload = payload_of(worker, burst->mbufs[i], flow, direction, segment);
@@ -233,10 +245,12 @@ static void inspect_all(struct worker *worker)
 
     while (receive(worker, burst)) {
         key_table_reader_online(worker->keys, worker->number);
+        stage_enter(STAGE_DECODE);
         stamp(worker, burst);
         packet_decode(burst, &worker->hash_key);
         if (worker->filter != NULL)
             filter_apply(worker->filter, burst);
+        stage_enter(STAGE_FLOW);
         flow_look_up(worker->flows, burst);
         if (worker->leave_out.any_response)
             leave_out_prefetch_frames(worker, burst);
@@ -251,16 +265,19 @@ static void inspect_all(struct worker *worker)
             if (burst->outcomes[i] == OUTCOME_PENDING)
                 inspect_segment(worker, burst, i);
         }
+        stage_enter(STAGE_RECEIVE);
         account_burst(&worker->counters, burst);
         capture_release(burst->mbufs, burst->count);
         if (worker->source == NULL)
             spread_released(worker->spread, worker->number);
+        stage_enter(STAGE_FLOW);
         keep_house(worker);
     }
 
     /* It slept last, and what ends may still hold a token to judge. */
     key_table_reader_online(worker->keys, worker->number);
-    flow_table_end_all(worker->flows);
+    if (!worker->flows_go_on)
+        flow_table_end_all(worker->flows);
     counters_publish(&worker->counters);
     key_table_reader_offline(worker->keys, worker->number);
 }

@@ -32,6 +32,7 @@ struct pipeline_options {
     unsigned workers;
     uint32_t flows_max; /* connections that have room, in all workers together; 0: a million */
     bool all_tokens;
+    bool flows_go_on; /* connections are not over when the sources end: another pipeline_run goes on with them */
     const struct alert_format *format;
     bool color;
     int output_fd;

@@ -199,7 +199,7 @@ static void act_on_event(struct scan *scan, const struct pattern_row *row, uint6
             captures_feed(scan, position);
         if (prefix_was_announced(scan, position, end))
             return;
-        if (!wait)
+        if (!wait || scan->captures_count == FLOW_CAPTURES_MAX) /* one of these may have to leave as it is */
             captures_feed(scan, end);
         if (!prefix_is_covered(scan, position, end))
             capture_begin(scan, row, end);

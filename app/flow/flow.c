@@ -18,39 +18,15 @@
 
 #include <bearertap/memory.h>
 
+#include "flow_table.h"
+
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
-#define BUCKET_SLOTS 8
-
 /* So many slots of the first bucket are used before the second is thought of. At the load of one half, at most, five in
  * six connections then stand in their first, and both being full is still no matter of chance. */
 #define FIRST_BUCKET_MOST 5
-
-struct bucket {
-    alignas(64) uint32_t tags[BUCKET_SLOTS];
-    uint32_t flows[BUCKET_SLOTS]; /* index + 1; 0: empty */
-};
-
-struct flow_table {
-    struct flow_table_options options;
-    struct flow *flows;
-    struct bucket *buckets;
-    struct flow_extra *extras;
-    uint64_t *hashes; /* by flow: where it stands in the index */
-    uint32_t bucket_mask;
-    uint32_t flows_used; /* high-water mark: records beyond it were never touched */
-    uint32_t extras_used;
-    uint32_t free_flow; /* index + 1 */
-    uint32_t free_extra;
-    struct list lists[FLOW_LISTS];
-    uint32_t timeouts_ms[FLOW_LISTS];
-    uint64_t removals;         /* of records, ever */
-    uint64_t swept_ms;         /* all of it: the low half of a date is as often negative as not */
-    const struct burst *burst; /* being looked up */
-    unsigned burst_done;       /* its packets before this one have their flows */
-};
 
 /* A sweep over the established flows goes round twice in an idle timeout, at most this many flows a call. */
 #define SWEEP_MAX 8
@@ -383,26 +359,6 @@ static struct flow *insert(struct flow_table *table, uint64_t hash, const struct
     return flow;
 }
 
-void flow_prefetch_directions(const struct burst *burst, unsigned i)
-{
-    if (i >= burst->count || burst->outcomes[i] != OUTCOME_PENDING)
-        return;
-    rte_prefetch0(&burst->flows[i]->directions[0]);
-    rte_prefetch0(&burst->flows[i]->directions[1]);
-}
-
-/* The two lines that a run looks at. */
-void flow_prefetch_extra(const struct flow_table *table, const struct burst *burst, unsigned i)
-{
-    if (i >= burst->count || burst->outcomes[i] != OUTCOME_PENDING)
-        return;
-    uint32_t extra = burst->flows[i]->directions[burst->directions[i]].extra;
-    if (extra == 0)
-        return;
-    rte_prefetch0(&table->extras[extra - 1]);
-    rte_prefetch0(&table->extras[extra - 1].kept_length);
-}
-
 /*
  * How many packets ahead a bucket, and then a record, is asked for. A core has some twenty misses under way at once,
  * and what is asked for beyond that is not asked for: all of a burst at once was a third slower on cold tables.
@@ -559,46 +515,4 @@ void flow_table_end_all(struct flow_table *table)
     for (enum flow_list list = 0; list < FLOW_LISTS; list++)
         while (table->lists[list].oldest != 0)
             flow_remove(table, &table->flows[table->lists[list].oldest - 1]);
-}
-
-/* Extras. */
-
-struct flow_extra *flow_extra_at(const struct flow_table *table, uint32_t index)
-{
-    return &table->extras[index];
-}
-
-struct flow_extra *flow_extra_find(const struct flow_table *table, const struct flow_direction *direction)
-{
-    return direction->extra != 0 ? &table->extras[direction->extra - 1] : NULL;
-}
-
-struct flow_extra *flow_extra_get(struct flow_table *table, struct flow *flow, unsigned direction)
-{
-    struct flow_direction *of = &flow->directions[direction];
-    if (of->extra != 0)
-        return &table->extras[of->extra - 1];
-    uint32_t link = table->free_extra;
-    if (link != 0)
-        table->free_extra = table->extras[link - 1].owner;
-    else if (table->extras_used < table->options.extras_max)
-        link = ++table->extras_used;
-    else {
-        table->options.events[EVENT_EXTRAS_FULL]++;
-        return NULL;
-    }
-    struct flow_extra *extra = &table->extras[link - 1];
-    memset(extra, 0, sizeof(*extra));
-    extra->owner = flow_index(table, flow) * 2 + direction;
-    of->extra = link;
-    return extra;
-}
-
-void flow_extra_release(struct flow_table *table, struct flow_direction *direction)
-{
-    if (direction->extra == 0)
-        return;
-    table->extras[direction->extra - 1].owner = table->free_extra;
-    table->free_extra = direction->extra;
-    direction->extra = 0;
 }

@@ -49,6 +49,9 @@ static inline uint64_t *count_bytes(struct stream *stream, enum byte_outcome out
     return &stream->options.counters->bytes[outcome];
 }
 
+/* pass.c: after the long way, is the straight one open again? */
+void note_waiting(const struct stream *stream, struct flow *flow);
+
 /* control.c: what a segment's header says. All take the segment at hand, stream->segment, of stream->flow. */
 
 /* Could the receiver accept a byte of this number? */

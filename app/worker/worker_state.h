@@ -27,7 +27,7 @@ struct worker {
     struct pipeline *pipeline; /* whose it is */
     unsigned number;
     bool all_tokens;
-    bool flows_go_on; /* as the pipeline's options say */
+    bool flows_go_on;              /* as the pipeline's options say */
     struct capture_source *source; /* NULL: its inbox */
     struct spread *spread;         /* shared */
     struct key_table *keys;        /* shared; NULL: none given */

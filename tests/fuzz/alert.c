@@ -116,9 +116,8 @@ static bool stands_elsewhere(unsigned own, const uint8_t tokens[][INPUT_MAX * 2]
                              const struct record *records, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (i != own &&
-            (memmem(&records[i].request, sizeof(records[i].request), tokens[own], lengths[own]) != NULL ||
-             stands_in_header(tokens[own], lengths[own], tokens[i], lengths[i])))
+        if (i != own && (memmem(&records[i].request, sizeof(records[i].request), tokens[own], lengths[own]) != NULL ||
+                         stands_in_header(tokens[own], lengths[own], tokens[i], lengths[i])))
             return true;
     return false;
 }

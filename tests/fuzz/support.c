@@ -12,7 +12,6 @@
 
 #include <bearertap/eal.h>
 
-
 void fuzz_fail(const char *condition, const char *file, int line)
 {
     char text[512];

@@ -204,30 +204,53 @@ static int make_share(struct player *player, const struct lap *lap, struct error
     return 0;
 }
 
-int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
+static int player_create(struct turn *turn, unsigned share, int cpu, struct player **result, struct error *error)
 {
     static unsigned created;
-    struct turn *turn = calloc(1, sizeof(*turn));
+    char name[RTE_MEMPOOL_NAMESIZE];
+    struct player *player = calloc(1, sizeof(*player));
+    if (player == NULL)
+        return error_set(error, ENOMEM, "out of memory for players");
+    *player = (struct player){.source = {.receive = receive, .again = again}, .turn = turn, .share = share, .cpu = cpu};
+    *result = player;
+    snprintf(name, sizeof(name), "player_%u", created++);
+    player->pool = rte_pktmbuf_pool_create(name, MBUFS, CACHE, 0, 0, SOCKET_ID_ANY);
+    if (player->pool == NULL)
+        return error_set(error, rte_errno, "no EAL memory for a player's mbufs: %s", rte_strerror(rte_errno));
+    return make_share(player, turn->lap, error);
+}
+
+int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
+{
+    struct turn *turn = shares > 0 ? calloc(1, sizeof(*turn)) : NULL;
     if (turn == NULL)
         return error_set(error, ENOMEM, "out of memory for players");
     *turn = (struct turn){.lap = lap, .players = shares, .time_ns = EPOCH_NS, .variation = lap->variation};
+    int status = 0;
+    for (unsigned i = 0; i < shares; i++)
+        players[i] = NULL;
+    for (unsigned i = 0; status == 0 && i < shares; i++)
+        status = player_create(turn, i, cpus[i], &players[i], error);
+    if (status == 0)
+        return 0;
+    if (players[0] == NULL)
+        free(turn);
+    players_destroy(players, shares);
+    return status;
+}
+
+void players_destroy(struct player **players, unsigned shares)
+{
+    if (players[0] != NULL)
+        free(players[0]->turn);
     for (unsigned i = 0; i < shares; i++) {
-        struct player *player = calloc(1, sizeof(*player));
-        char name[RTE_MEMPOOL_NAMESIZE];
-        if (player == NULL)
-            return error_set(error, ENOMEM, "out of memory for players");
-        *player =
-            (struct player){.source = {.receive = receive, .again = again}, .turn = turn, .share = i, .cpu = cpus[i]};
-        snprintf(name, sizeof(name), "player_%u", created++);
-        player->pool = rte_pktmbuf_pool_create(name, MBUFS, CACHE, 0, 0, SOCKET_ID_ANY);
-        if (player->pool == NULL)
-            return error_set(error, rte_errno, "no EAL memory for a player's mbufs: %s", rte_strerror(rte_errno));
-        int result = make_share(player, lap, error);
-        if (result != 0)
-            return result;
-        players[i] = player;
+        if (players[i] == NULL)
+            continue;
+        for (unsigned phase = 0; phase < PHASE_OVER; phase++)
+            free(players[i]->of[phase]);
+        free(players[i]);
+        players[i] = NULL;
     }
-    return 0;
 }
 
 struct capture_source *player_source(struct player *player)

@@ -24,6 +24,9 @@ size_t player_bytes(void);
  * it floats). 0, or a negative errno with `error` filled. */
 int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error);
 
+/* When nobody takes from them any more. Their pools go with EAL's memory. */
+void players_destroy(struct player **players, unsigned shares);
+
 struct capture_source *player_source(struct player *player);
 
 /* So many laps are to be played, from now on; by a thread that none of them runs in. */

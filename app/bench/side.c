@@ -119,6 +119,7 @@ void side_close(struct side *side)
         return;
     pipeline_close(side->pipeline);
     crowd_destroy(side->crowd);
+    players_destroy(side->players, side->options.threads);
     for (unsigned i = 0; i < side->options.threads; i++) {
         floor_scan_destroy(side->scans[i]);
         free(side->payloads[i]);

@@ -37,7 +37,7 @@ static struct trial_lap api_lap(const struct bench_settings *settings)
 
 static int sweep_keys(const struct bench_settings *settings, json_t *result, struct error *error)
 {
-    static const uint32_t counts[] = {100, 10000, 1000000, 10000000};
+    static const uint32_t counts[SIDES_MAX] = {100, 10000, 1000000, 10000000};
     struct trial trial = {.laps_count = 1, .sides_count = 4, .laps = {api_lap(settings)}};
     for (unsigned i = 0; i < trial.sides_count; i++)
         trial.sides[i] = (struct trial_side){
@@ -52,7 +52,7 @@ static int make_crowds_lap(const struct trial_lap *self, struct lap **lap, struc
 
 static int sweep_flows(const struct bench_settings *settings, json_t *result, struct error *error)
 {
-    static const uint32_t counts[4], copies[] = {1, 1, 8, 64};
+    static const uint32_t counts[SIDES_MAX], copies[] = {1, 1, 8, 64};
     struct trial trial = {
         .laps_count = 2,
         .sides_count = 4,
@@ -74,7 +74,7 @@ static int sweep_workers(const struct bench_settings *settings, json_t *result, 
 {
     cpu_set_t cpus;
     uint32_t count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (uint32_t)CPU_COUNT(&cpus) : 1;
-    const uint32_t counts[] = {1, count < BENCH_WORKERS_MAX ? count : BENCH_WORKERS_MAX};
+    const uint32_t counts[SIDES_MAX] = {1, count < BENCH_WORKERS_MAX ? count : BENCH_WORKERS_MAX};
     struct trial trial = {.laps_count = 1, .sides_count = counts[1] > 1 ? 2 : 1, .laps = {api_lap(settings)}};
     trial.laps[0].shares = counts[1];
     for (unsigned i = 0; i < trial.sides_count; i++)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,11 +75,15 @@ static struct noise noise_now(void)
     FILE *file = fopen("/proc/stat", "re");
     if (file == NULL)
         return noise;
-    /* user nice system idle iowait irq softirq steal: what another machine stole was busy, too */
-    unsigned long long of[8] = {0};
-    if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &of[0], &of[1], &of[2], &of[3], &of[4], &of[5],
-               &of[6], &of[7]) == 8)
-        noise.busy_s = (double)(of[0] + of[1] + of[2] + of[5] + of[6] + of[7]) / (double)sysconf(_SC_CLK_TCK);
+    /* "cpu", then: user nice system idle iowait irq softirq steal. What another machine stole was busy, too. */
+    char line[256] = "";
+    if (fgets(line, sizeof(line), file) != NULL) {
+        char *at = line + 3;
+        for (unsigned i = 0; i < 8; i++) {
+            double ticks = (double)strtoull(at, &at, 10);
+            noise.busy_s += i == 3 || i == 4 ? 0 : ticks / (double)sysconf(_SC_CLK_TCK);
+        }
+    }
     fclose(file);
     return noise;
 }

@@ -291,7 +291,7 @@ static int run(int argc, char **argv)
 {
     struct arguments arguments = {
         .options.settings = bench_usual,
-        .mixes = calloc((size_t)argc + 1, sizeof(*arguments.mixes)),
+        .mixes = calloc((size_t)argc + 1, sizeof(void *)),
         .keys = calloc((size_t)argc, sizeof(*arguments.keys)),
         .rows = calloc((size_t)argc, sizeof(*arguments.rows)),
     };

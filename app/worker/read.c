@@ -47,7 +47,7 @@ int pipeline_read(const struct pipeline_options *options, const char *const *pat
                   struct pipeline_result *result, struct error *error)
 {
     struct pipeline_options ours = *options;
-    struct capture_files *files;
+    static struct capture_files *files; /* its packets may be out to the end: it goes with the process */
     ours.live_input = input_is_live(paths, paths_count);
     memset(result, 0, sizeof(*result));
     unsigned threads = ours.workers + (ours.workers > 1 ? 1 : 0);

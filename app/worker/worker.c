@@ -254,12 +254,12 @@ static void inspect_all(struct worker *worker)
         flow_look_up(worker->flows, burst);
         if (worker->leave_out.any_response)
             leave_out_prefetch_frames(worker, burst);
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < 6; i++)
             flow_prefetch_directions(burst, i);
         for (unsigned i = 0; i < 2; i++)
             prefetch_payload(worker, burst, i);
         for (unsigned i = 0; i < burst->count; i++) {
-            flow_prefetch_directions(burst, i + 4);
+            flow_prefetch_directions(burst, i + 6);
             flow_prefetch_extra(worker->flows, burst, i + 3);
             prefetch_payload(worker, burst, i + 2);
             if (burst->outcomes[i] == OUTCOME_PENDING)

@@ -64,7 +64,7 @@ mutation("direction-swapped", "a flow found in the index has its two directions 
          "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return d;",
          "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return 1 - d;")
 mutation("extra-leaked", "a connection that ends keeps what its directions held in the pool of extras",
-         "app/flow/flow.c",
+         "app/flow/extras.c",
          "table->extras[direction->extra - 1].owner = table->free_extra;\n"
          "    table->free_extra = direction->extra;\n", "")
 
@@ -82,7 +82,7 @@ mutation("gap-dropped", "a hole that is given up leaves no mark: what lies on it
          "app/stream/stream.c",
          "of->flags |= DIRECTION_AFTER_GAP;\n    (*count_event", "(*count_event")
 mutation("straight-past-what-waits", "a segment goes the straight way while held data waits for it",
-         "app/stream/stream.c",
+         "app/stream/pass.c",
          "extra->held_root != 0 || extra->fin_known ||", "extra->fin_known ||")
 mutation("last-copy-counts", "a differing copy of held bytes is not noticed",
          "app/stream/held.c",

@@ -16,8 +16,8 @@ struct worst_row {
     const char *name;
     const char *help;
     const char *reason;                                 /* what its time goes into */
-    const char *mix;                                    /* one that is made so; else api's, cut anew */
-    int (*cut)(const struct lap *from, struct lap *to); /* 0, or -ENOMEM */
+    const char *mix;                                    /* of which it is; NULL: api */
+    int (*cut)(const struct lap *from, struct lap *to); /* how its packets are cut anew: 0, or -ENOMEM; NULL: not */
 };
 
 extern const struct worst_row worst_rows[];

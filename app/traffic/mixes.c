@@ -41,6 +41,8 @@ static const struct style storm = {API_CALLS, .revoked_one_in = 1};
 
 static const struct style unique = {API_CALLS, .revoked_one_in = 500, .new_headers = true};
 
+static const struct style unique_storm = {API_CALLS, .revoked_one_in = 1, .new_headers = true};
+
 static const struct style chaos = {
     API_CALLS, .revoked_one_in = 500, .reordered = 100, .duplicated = 100, .lost = 10,
 };
@@ -64,7 +66,8 @@ static const struct style deep = {
 
 static const struct traffic_recipe only_api = ALL_OF(api), only_bulk = ALL_OF(bulk), only_small = ALL_OF(small),
                                    only_handshakes = ALL_OF(handshakes), only_storm = ALL_OF(storm),
-                                   only_unique = ALL_OF(unique), only_chaos = ALL_OF(chaos), only_deep = ALL_OF(deep);
+                                   only_unique = ALL_OF(unique), only_chaos = ALL_OF(chaos), only_deep = ALL_OF(deep),
+                                   only_unique_storm = ALL_OF(unique_storm);
 
 static const struct traffic_recipe flood = {.parts = {{&api, 100}}, .flood_percent = 90};
 
@@ -81,6 +84,7 @@ const struct traffic_mix traffic_mixes[] = {
     {"handshakes", "short connections: open, one request, close", &only_handshakes},
     {"storm", "api, every token revoked", &only_storm},
     {"unique", "api, every token with a JOSE header never seen before", &only_unique},
+    {"unique-storm", "unique, every token revoked", &only_unique_storm},
     {"chaos", "api with 1 % of segments reordered, 1 % duplicated, 0.1 % lost", &only_chaos},
     {"flood", "api with 90 % SYN packets of random sources", &flood},
     {"deep", "requests and answers full of what begins like a token and is none", &only_deep},

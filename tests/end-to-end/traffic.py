@@ -25,6 +25,7 @@ CASES = {
     "handshakes": (["--flows", "50", "--size", "6M"], 3),
     "storm": (["--size", "4M"], 500),
     "unique": (FEW, 15),
+    "unique-storm": (["--size", "4M"], 500),
     "chaos": (FEW, 15),
     "flood": (FEW, 5),
     "deep": (FEW, 15),

@@ -72,10 +72,14 @@ int capture_register_fields(struct error *error);
  * `receive` gives up to `max` next packets and returns how many; 0 at the end; -EAGAIN where nothing can be had until
  * packets are released; -EINTR where it was interrupted (call again, or stop). `again`, NULL where there is but one
  * round, is asked at the end, when all connections have been let go: true, and receive goes on.
+ *
+ * `now_ns`, NULL for all but live ones, says what time it is (as packets have it, nanoseconds since 1970) and makes the
+ * source one that is polled: it returns 0 whenever nothing is there, and ends only by being asked to stop.
  */
 struct capture_source {
     int (*receive)(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max);
     bool (*again)(struct capture_source *source);
+    uint64_t (*now_ns)(struct capture_source *source);
 };
 
 struct capture_files;

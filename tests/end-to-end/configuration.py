@@ -109,7 +109,7 @@ def what_the_schema_cannot_say_the_program_refuses():
         assert not verdict_of_the_program(value), value
 
 
-@test
+@test(only_if=not harness.SANITIZED)  # which the fuzzer of configurations is, too
 def random_configurations_are_judged_alike():
     """Members, values and whole branches of the good ones and the bad ones, put where they may not belong."""
     chance = random.Random(20231104)

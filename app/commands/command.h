@@ -24,6 +24,7 @@ extern const struct command read_command;
 extern const struct command keys_command;
 extern const struct command gen_command;
 extern const struct command bench_command;
+extern const struct command ctl_command;
 
 /* A token given by mistake where a name belongs must not be repeated in a message. What is a file's name is none. */
 bool argument_looks_like_token(const char *argument);

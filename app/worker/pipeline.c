@@ -65,23 +65,25 @@ void pipeline_stop(void)
 static struct flow_table_options flow_options(const struct pipeline_options *options, struct worker *worker)
 {
     uint32_t flows_max = options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
+    uint32_t idle_ms = options->idle_timeout_s != 0 ? options->idle_timeout_s * 1000 : IDLE_TIMEOUT_MS;
     return (struct flow_table_options){
         .flows_max = flows_max / options->workers,
         .extras_max = EXTRAS_MAX / options->workers,
-        .idle_timeout_ms = IDLE_TIMEOUT_MS,
-        .unproven_timeout_ms = UNPROVEN_TIMEOUT_MS,
-        .closed_timeout_ms = CLOSED_TIMEOUT_MS,
+        .idle_timeout_ms = idle_ms,
+        .unproven_timeout_ms = idle_ms < UNPROVEN_TIMEOUT_MS ? idle_ms : UNPROVEN_TIMEOUT_MS,
+        .closed_timeout_ms = idle_ms < CLOSED_TIMEOUT_MS ? idle_ms : CLOSED_TIMEOUT_MS,
         .on_end = worker_end_flow,
         .context = worker,
         .events = worker != NULL ? worker->counters.live.events : NULL,
     };
 }
 
-static struct stream_options stream_options_of(struct worker *worker, unsigned workers)
+static struct stream_options stream_options_of(const struct pipeline_options *options, struct worker *worker)
 {
+    uint64_t held_bytes_max = options->held_bytes_max != 0 ? options->held_bytes_max : HELD_BYTES_MAX;
     return (struct stream_options){
         .flows = worker != NULL ? worker->flows : NULL,
-        .held_bytes_max = HELD_BYTES_MAX / workers,
+        .held_bytes_max = held_bytes_max / options->workers,
         .held_per_direction_max = HELD_PER_DIRECTION_MAX,
         .counters = worker != NULL ? &worker->counters.live : NULL,
     };
@@ -108,7 +110,7 @@ size_t pipeline_bytes_outside(const struct pipeline_options *options)
 {
     unsigned workers = options->workers;
     struct flow_table_options flows = flow_options(options, NULL);
-    struct stream_options stream = stream_options_of(NULL, workers);
+    struct stream_options stream = stream_options_of(options, NULL);
     struct http_options http = http_options_of(NULL, workers);
     return workers * (flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
                       (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES +
@@ -145,7 +147,7 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->flows = flow_table_create(&flows);
     if (worker->flows != NULL)
         worker->waiters = list_of(&flow_extra_at(worker->flows, 0)->waiting_link, sizeof(struct flow_extra));
-    struct stream_options stream = stream_options_of(worker, workers);
+    struct stream_options stream = stream_options_of(&pipeline->options, worker);
     struct http_options http = http_options_of(worker, workers);
     worker->stream = worker->flows != NULL ? stream_create(&stream) : NULL;
     worker->http = worker->stream != NULL ? http_create(&http) : NULL;
@@ -191,6 +193,9 @@ static int build(struct pipeline *pipeline, struct error *error)
         .color = options->color,
         .all_tokens = options->all_tokens,
         .fd = options->output_fd,
+        .sinks = options->sinks,
+        .sinks_count = options->sinks_count,
+        .observer_name = options->observer_name,
         .keys = pipeline->keys,
         .key_reader = workers,
         .folds_max = FOLDS_MAX,

@@ -52,7 +52,7 @@ int key_arguments_check(const char *command, const char *const *arguments, int c
                         int files_count);
 int key_argument_add(struct key_list *list, const char *argument, struct error *error);
 
-/* configuration_read, for a command: a token among the key lists is refused before any message could repeat it. */
+/* configuration_read, for a command: a token in a name's place is refused before any message could repeat it. */
 int configuration_load(const char *path, struct configuration *configuration, struct error *error);
 
 static inline const char *plural(uint64_t count)

@@ -67,12 +67,13 @@ void pipeline_stop(void)
 static struct flow_table_options flow_options(const struct pipeline_options *options, struct worker *worker)
 {
     uint32_t flows_max = options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
+    uint32_t idle_ms = options->idle_timeout_s != 0 ? options->idle_timeout_s * 1000 : IDLE_TIMEOUT_MS;
     return (struct flow_table_options){
         .flows_max = flows_max / options->workers,
         .extras_max = EXTRAS_MAX / options->workers,
-        .idle_timeout_ms = options->idle_timeout_s != 0 ? options->idle_timeout_s * 1000 : IDLE_TIMEOUT_MS,
-        .unproven_timeout_ms = UNPROVEN_TIMEOUT_MS,
-        .closed_timeout_ms = CLOSED_TIMEOUT_MS,
+        .idle_timeout_ms = idle_ms,
+        .unproven_timeout_ms = idle_ms < UNPROVEN_TIMEOUT_MS ? idle_ms : UNPROVEN_TIMEOUT_MS,
+        .closed_timeout_ms = idle_ms < CLOSED_TIMEOUT_MS ? idle_ms : CLOSED_TIMEOUT_MS,
         .on_end = worker_end_flow,
         .context = worker,
         .events = worker != NULL ? worker->counters.live.events : NULL,
@@ -197,6 +198,8 @@ static int build(struct pipeline *pipeline, struct error *error)
         .color = options->color,
         .all_tokens = options->all_tokens,
         .fd = options->output_fd,
+        .sinks = options->sinks,
+        .sinks_count = options->sinks_count,
         .observer_name = options->observer_name,
         .keys = pipeline->keys,
         .key_reader = workers,

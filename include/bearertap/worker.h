@@ -34,16 +34,17 @@ struct pipeline_options {
     const struct filter *filter; /* NULL: all connections are inspected */
     struct response_policy responses;
     unsigned workers;
-    /* For all workers together; 0: what is usual. */
-    uint32_t flows_max;      /* connections that have room: a million */
-    uint32_t idle_timeout_s; /* a connection that is silent for so long is forgotten: 300 */
-    uint64_t held_bytes_max; /* bytes that wait for a hole before them to fill: 256 MiB */
+    uint32_t flows_max;      /* connections that have room, in all workers together; 0: a million */
+    unsigned idle_timeout_s; /* of a connection; 0: five minutes */
+    uint64_t held_bytes_max; /* for what came ahead of its turn, in all workers together; 0: 256 MiB */
     bool all_tokens;
     bool flows_go_on; /* connections are not over when the sources end: another pipeline_run goes on with them */
     const struct alert_format *format;
     bool color;
-    int output_fd;
-    const char *observer_name; /* the sensor's; NULL: the host's */
+    int output_fd;                    /* where lines go unless there are sinks */
+    const struct sink_options *sinks; /* NULL: none; they outlive the pipeline */
+    unsigned sinks_count;
+    const char *observer_name; /* NULL: the host's */
 };
 
 struct pipeline_result {

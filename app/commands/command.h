@@ -21,6 +21,7 @@ struct command {
 };
 
 extern const struct command read_command;
+extern const struct command run_command;
 extern const struct command keys_command;
 extern const struct command gen_command;
 extern const struct command bench_command;

@@ -23,6 +23,7 @@
 
 static const struct command *const commands[] = {
     &read_command,
+    &run_command,
     &keys_command,
     &gen_command,
     &bench_command,

@@ -240,6 +240,14 @@ static void tell_undelivered(const struct alert_counters *alerts)
                alerts->lines_written, alerts->lines_lost);
 }
 
+static void print_summary(const struct read_options *options, const struct pipeline_result *result)
+{
+    struct summary_keys keys = {0, 0};
+    if (options->keys != NULL)
+        keys = (struct summary_keys){key_list_entries(options->keys), key_list_names(options->keys)};
+    summary_print(stderr, result, options->keys != NULL ? &keys : NULL);
+}
+
 static int report(const struct read_options *options, const struct pipeline_result *result, int status,
                   const struct error *error)
 {
@@ -254,7 +262,7 @@ static int report(const struct read_options *options, const struct pipeline_resu
     }
     bool any_read = result->files.files_read > 0 || result->interrupted; /* else the errors say all there is to say */
     if (!options->quiet && any_read)
-        summary_print(stderr, result, options->keys);
+        print_summary(options, result);
     if (!result->law_holds) {
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");
         return EXIT_FAILED;

@@ -110,7 +110,7 @@ static void print_not_inspected(FILE *out, const struct pipeline_result *result)
         fputs("not inspected: what came after the interruption\n", out);
 }
 
-void summary_print(FILE *out, const struct pipeline_result *result, const struct key_list *keys)
+void summary_print(FILE *out, const struct pipeline_result *result, const struct summary_keys *keys)
 {
     const struct counter_values *totals = &result->totals;
     fprintf(out, "packets %s received, each in one outcome%s\n", number(totals->received),
@@ -122,8 +122,8 @@ void summary_print(FILE *out, const struct pipeline_result *result, const struct
     print_rows(out, event_rows, totals->events, EVENTS);
     print_tokens(out, totals);
     if (keys != NULL)
-        fprintf(out, "revoked keys %s, findable by %s name%s\n", number(key_list_entries(keys)),
-                number(key_list_names(keys)), plural(key_list_names(keys)));
+        fprintf(out, "revoked keys %s, findable by %s name%s\n", number(keys->entries),
+                number(keys->names), plural(keys->names));
     fprintf(out, "sightings %s of revoked keys, in %s alert%s\n", number(result->alerts.sightings),
             number(result->alerts.alerts), plural(result->alerts.alerts));
     if (result->alerts.truncated > 0)

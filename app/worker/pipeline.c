@@ -64,12 +64,16 @@ void pipeline_stop(void)
         waiter_wake(&pipeline->outboxes.alert_side);
 }
 
+uint32_t pipeline_flows_max(const struct pipeline_options *options)
+{
+    return options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
+}
+
 static struct flow_table_options flow_options(const struct pipeline_options *options, struct worker *worker)
 {
-    uint32_t flows_max = options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
     uint32_t idle_ms = options->idle_timeout_s != 0 ? options->idle_timeout_s * 1000 : IDLE_TIMEOUT_MS;
     return (struct flow_table_options){
-        .flows_max = flows_max / options->workers,
+        .flows_max = pipeline_flows_max(options) / options->workers,
         .extras_max = EXTRAS_MAX / options->workers,
         .idle_timeout_ms = idle_ms,
         .unproven_timeout_ms = idle_ms < UNPROVEN_TIMEOUT_MS ? idle_ms : UNPROVEN_TIMEOUT_MS,
@@ -408,6 +412,11 @@ void pipeline_collect_thread(const struct pipeline *pipeline, unsigned number, s
         thread->in_ring = spread_in_ring(pipeline->spread, number);
     thread->records = rte_ring_count(worker->outbox.ring);
     thread->records_lost = __atomic_load_n(&worker->outbox.lost, __ATOMIC_RELAXED);
+}
+
+void pipeline_reopen(struct pipeline *pipeline)
+{
+    alerts_reopen(pipeline->alerts);
 }
 
 struct key_table *pipeline_keys(const struct pipeline *pipeline)

@@ -98,6 +98,12 @@ void pipeline_collect_thread(const struct pipeline *pipeline, unsigned number, s
 /* The table that its workers read; NULL: no keys were given. */
 struct key_table *pipeline_keys(const struct pipeline *pipeline);
 
+/* So many connections have room. */
+uint32_t pipeline_flows_max(const struct pipeline_options *options);
+
+/* The files that alerts go to are opened anew (alert.h). Any thread. */
+void pipeline_reopen(struct pipeline *pipeline);
+
 /* Gives back what lies outside of EAL's memory, which goes with the process. */
 void pipeline_close(struct pipeline *pipeline);
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEARERTAP_APP_COMMANDS_RUNNING_H
+#define BEARERTAP_APP_COMMANDS_RUNNING_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bearertap/configuration.h>
+#include <bearertap/control.h>
+#include <bearertap/key_store.h>
+#include <bearertap/ports.h>
+#include <bearertap/worker.h>
+
+/*
+ * What `run` is made of, from its configuration to its end (running.c), and what `ctl` is answered (run_answers.c).
+ *
+ * The main thread is the alert side. Workers have lcores of their own. A thread beside them, the warden (warden.c),
+ * watches: signals, the control socket, the lists of revoked keys and the ports. It alone changes the table of keys.
+ */
+struct running {
+    struct configuration configuration;
+    const char *configuration_path;
+    const char *const *key_arguments; /* of the command line, as -k takes them */
+    unsigned key_arguments_count;
+    struct pipeline_options options;
+    uint64_t started_ns;   /* CLOCK_MONOTONIC */
+    uint64_t started_wall; /* seconds since 1970 */
+
+    struct key_store *keys; /* NULL where no keys are given */
+    struct ports *ports;
+    struct pipeline *pipeline;
+    struct control *control;
+
+    pthread_t warden;
+    int signals;    /* a signalfd */
+    int end;        /* an eventfd: the warden is to end */
+    bool has_warden;
+};
+
+/* Builds all of it, up to where packets would come. 0, or a negative errno with `error` filled; running_close either
+ * way. */
+int running_open(struct running *running, struct error *error);
+
+/* Inspects until it is asked to stop; returns as pipeline_run does. */
+int running_run(struct running *running, struct error *error);
+
+/* Law and losses: the result is as of the end. */
+void running_collect(const struct running *running, struct pipeline_result *result);
+void running_close(struct running *running);
+
+/* The commands of the control socket; the context of each is the struct running. */
+extern const struct control_command run_commands[];
+extern const unsigned run_commands_count;
+
+/* Reads the lists of revoked keys again, and says how it went in the log, too. */
+int running_reload(struct running *running, struct error *error);
+
+/* The warden: its thread, and what it has to have before. Signals are to be blocked in all threads, and so before any is
+ * started. */
+int warden_prepare(struct running *running, struct error *error);
+int warden_start(struct running *running, struct error *error);
+void warden_end(struct running *running);
+
+#endif

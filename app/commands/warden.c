@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread that watches while others work: signals, the control socket, the lists of revoked keys, and the ports. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "running.h"
+
+/* How often the ports are looked at: a link that went down is said at once to a person, and the clock kept straight. */
+#define WATCH_MS 100
+
+static const int watched_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+
+static void watched_set(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof(watched_signals) / sizeof(watched_signals[0]); i++) {
+        struct sigaction action;
+        /* One that our parent had ignored (nohup, a job in the background) stays ignored; but for an end and a reload,
+         * which whoever keeps services wants of all of them. */
+        bool is_ignored = sigaction(watched_signals[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+        if (!is_ignored || watched_signals[i] == SIGTERM || watched_signals[i] == SIGHUP)
+            sigaddset(set, watched_signals[i]);
+    }
+}
+
+int warden_prepare(struct running *running, struct error *error)
+{
+    sigset_t set;
+    watched_set(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    running->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    running->end = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (running->signals < 0 || running->end < 0)
+        return error_set(error, errno, "cannot wait for signals: %s", strerror(errno));
+    return 0;
+}
+
+/* The first asks for a good end; the second finds it stuck and ends it as it is. */
+static void take_end_signal(int signal)
+{
+    static unsigned asked;
+    if (asked++ == 0) {
+        log_notice("stopping (%s)", signal == SIGINT ? "SIGINT" : "SIGTERM");
+        pipeline_stop();
+        return;
+    }
+    log_error("stopped a second time: alerts not yet written are lost");
+    _exit(EXIT_FAILED);
+}
+
+static void take_signals(struct running *running)
+{
+    struct signalfd_siginfo signal;
+    while (read(running->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
+        struct error error = {""};
+        if (signal.ssi_signo == SIGHUP) {
+            if (running_reload(running, &error) != 0)
+                log_error("%s", error.text);
+        } else if (signal.ssi_signo == SIGUSR1) {
+            pipeline_reopen(running->pipeline);
+        } else {
+            take_end_signal((int)signal.ssi_signo);
+        }
+    }
+}
+
+static void look_at_lists(struct running *running)
+{
+    struct error vanished = {""}, error = {""};
+    bool is_due = key_store_changed(running->keys, &vanished);
+    if (vanished.text[0] != '\0')
+        log_warning("%s", vanished.text);
+    if (is_due && running_reload(running, &error) != 0)
+        log_error("%s", error.text);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void *warden_main(void *argument)
+{
+    struct running *running = argument;
+    struct error ignored = {""}; /* why nothing can be watched was said at the start */
+    struct pollfd watched[] = {
+        {.fd = running->end, .events = POLLIN},
+        {.fd = running->signals, .events = POLLIN},
+        {.fd = control_descriptor(running->control), .events = POLLIN},
+        {.fd = key_store_watch_descriptor(running->keys, &ignored), .events = POLLIN}, /* -1 is passed over */
+    };
+    uint64_t next_ms = now_ms();
+    pthread_setname_np(pthread_self(), "warden");
+    for (;;) {
+        uint64_t now = now_ms();
+        if (now >= next_ms) {
+            ports_watch(running->ports);
+            key_table_reclaim(pipeline_keys(running->pipeline));
+            next_ms = now + WATCH_MS;
+        }
+        if (poll(watched, sizeof(watched) / sizeof(watched[0]), (int)(next_ms - now < WATCH_MS ? next_ms - now : WATCH_MS)) <
+            0)
+            continue;
+        if (watched[0].revents != 0)
+            return NULL;
+        if (watched[1].revents != 0)
+            take_signals(running);
+        if (watched[2].revents != 0)
+            control_serve(running->control);
+        if (watched[3].revents != 0)
+            look_at_lists(running);
+    }
+}
+
+int warden_start(struct running *running, struct error *error)
+{
+    int code = pthread_create(&running->warden, NULL, warden_main, running);
+    if (code != 0)
+        return error_set(error, code, "cannot start the thread that watches: %s", strerror(code));
+    running->has_warden = true;
+    return 0;
+}
+
+void warden_end(struct running *running)
+{
+    if (running->has_warden) {
+        eventfd_write(running->end, 1);
+        pthread_join(running->warden, NULL);
+    }
+    running->has_warden = false;
+    if (running->signals >= 0)
+        close(running->signals);
+    if (running->end >= 0)
+        close(running->end);
+    running->signals = running->end = -1;
+}

@@ -119,8 +119,10 @@ static int refuse_command(const char *first, const char *second)
     if (second != NULL)
         snprintf(whole, sizeof(whole), "%s %s", first, second);
     nearest = nearest_word(seconds[0] != '\0' ? whole : first, names);
-    if (nearest != NULL)
-        return refuse_usage("ctl", "there is no such command; did you mean `ctl %s`?", nearest);
+    if (nearest != NULL) {
+        log_error("there is no such command; did you mean `bearertap ctl %s`?", nearest);
+        return EXIT_USAGE;
+    }
     return refuse_usage("ctl", "there is no command %s", argument_shown(seconds[0] != '\0' ? second : first));
 }
 

@@ -10,6 +10,9 @@
 /* Columns stand this far from each other. */
 #define BETWEEN 2
 
+/* A cell that is wider stands out, rather than to push all others away. */
+#define WIDTH_MAX 64
+
 /* More members than this are no table for a person, and finding each in the list of names would take long. */
 #define MEMBERS_MAX 256
 
@@ -43,7 +46,7 @@ static void put_real(FILE *out, double value)
     if (amount >= 1000 && amount < 1e15)
         put_integer(out, (json_int_t)(value < 0 ? value - 0.5 : value + 0.5));
     else
-        fprintf(out, amount >= 1 ? "%.2f" : "%.4g", value);
+        fprintf(out, amount >= 1 && amount < 1000 ? "%.2f" : "%.4g", value);
 }
 
 static void put_value(FILE *out, json_t *value, unsigned depth)
@@ -99,14 +102,10 @@ static void put_spaces(FILE *out, unsigned count)
     fprintf(out, "%*s", (int)count, "");
 }
 
-void ctl_cell_print(FILE *out, const struct ctl_cell *cell, unsigned width, bool to_the_right)
+void ctl_cell_print(FILE *out, const struct ctl_cell *cell, unsigned width)
 {
-    unsigned spaces = width > cell->width ? width - cell->width : 0;
-    if (to_the_right)
-        put_spaces(out, spaces);
-    fputs(cell->text != NULL ? cell->text : "", out);
-    if (!to_the_right)
-        put_spaces(out, spaces);
+    put_spaces(out, width > cell->width ? width - cell->width : 0);
+    fputs(cell->text, out);
 }
 
 /* ---- a table ---- */
@@ -191,12 +190,16 @@ static size_t hide_zeros(struct table *table)
     return hidden;
 }
 
+static unsigned wider(unsigned width, const struct ctl_cell *cell)
+{
+    return cell->width > width ? (cell->width < WIDTH_MAX ? cell->width : WIDTH_MAX) : width;
+}
+
 static unsigned width_of(const struct table *table, size_t member)
 {
-    unsigned width = table->headings[member].width;
+    unsigned width = wider(1, &table->headings[member]);
     for (size_t o = 0; o < table->objects; o++)
-        if (cell_of(table, o, member)->width > width)
-            width = cell_of(table, o, member)->width;
+        width = wider(width, cell_of(table, o, member));
     return width;
 }
 
@@ -208,19 +211,32 @@ static bool is_of_numbers(const struct table *table, size_t member)
     return true;
 }
 
+/* A row of a table: spaces are owed until something stands behind them, so that none are at its end. */
+struct row {
+    FILE *out;
+    unsigned owed;
+};
+
+static void put_cell(struct row *row, const struct ctl_cell *cell, unsigned width, bool to_the_right)
+{
+    unsigned spaces = width > cell->width ? width - cell->width : 0;
+    row->owed += to_the_right ? spaces : 0;
+    if (cell->width > 0) {
+        put_spaces(row->out, row->owed);
+        fputs(cell->text, row->out);
+        row->owed = 0;
+    }
+    row->owed += (to_the_right ? 0 : spaces) + BETWEEN;
+}
+
 static void print_upright(FILE *out, const struct table *table, unsigned indent)
 {
     for (size_t o = 0; o <= table->objects; o++) { /* the headings first */
-        put_spaces(out, indent);
-        bool is_first = true;
-        for (size_t m = 0; m < table->members; m++) {
-            if (table->is_hidden[m])
-                continue;
-            put_spaces(out, is_first ? 0 : BETWEEN);
-            is_first = false;
-            ctl_cell_print(out, o == 0 ? &table->headings[m] : cell_of(table, o - 1, m), width_of(table, m),
-                           is_of_numbers(table, m));
-        }
+        struct row row = {out, indent};
+        for (size_t m = 0; m < table->members; m++)
+            if (!table->is_hidden[m])
+                put_cell(&row, o == 0 ? &table->headings[m] : cell_of(table, o - 1, m), width_of(table, m),
+                         is_of_numbers(table, m));
         putc('\n', out);
     }
 }
@@ -237,39 +253,47 @@ static unsigned width_of_object(const struct table *table, size_t object)
 {
     unsigned width = 1;
     for (size_t m = 0; m < table->members; m++)
-        if (!table->is_hidden[m] && cell_of(table, object, m)->width > width)
-            width = cell_of(table, object, m)->width;
+        if (!table->is_hidden[m])
+            width = wider(width, cell_of(table, object, m));
     return width;
+}
+
+static unsigned width_of_headings(const struct table *table)
+{
+    unsigned width = 1;
+    for (size_t m = 0; m < table->members; m++)
+        if (!table->is_hidden[m])
+            width = wider(width, &table->headings[m]);
+    return width;
+}
+
+static void print_objects_beside(FILE *out, const struct table *table, unsigned indent, size_t first, size_t last)
+{
+    unsigned names = width_of_headings(table);
+    for (size_t m = 0; m < table->members; m++) {
+        struct row row = {out, indent};
+        if (table->is_hidden[m])
+            continue;
+        put_cell(&row, &table->headings[m], names, false);
+        for (size_t o = first; o < last; o++)
+            put_cell(&row, cell_of(table, o, m), width_of_object(table, o), true);
+        putc('\n', out);
+    }
 }
 
 /* As many objects beside each other as there is room for, and the others below. */
 static void print_lying(FILE *out, const struct table *table, unsigned indent, unsigned columns)
 {
-    unsigned names = 0;
-    for (size_t m = 0; m < table->members; m++)
-        if (!table->is_hidden[m] && table->headings[m].width > names)
-            names = table->headings[m].width;
     for (size_t first = 0, last; first < table->objects; first = last) {
-        unsigned width = indent + names + BETWEEN + width_of_object(table, first);
+        unsigned width = indent + width_of_headings(table) + BETWEEN + width_of_object(table, first);
         for (last = first + 1; last < table->objects; last++) {
-            unsigned more = BETWEEN + width_of_object(table, last);
-            if (width + more > columns)
+            width += BETWEEN + width_of_object(table, last);
+            if (width > columns)
                 break;
-            width += more;
         }
         if (first > 0)
             putc('\n', out);
-        for (size_t m = 0; m < table->members; m++) {
-            if (table->is_hidden[m])
-                continue;
-            put_spaces(out, indent);
-            ctl_cell_print(out, &table->headings[m], names, false);
-            for (size_t o = first; o < last; o++) {
-                put_spaces(out, BETWEEN);
-                ctl_cell_print(out, cell_of(table, o, m), width_of_object(table, o), true);
-            }
-            putc('\n', out);
-        }
+        print_objects_beside(out, table, indent, first, last);
     }
 }
 

@@ -19,8 +19,8 @@ struct ctl_cell {
 bool ctl_cell_make(struct ctl_cell *cell, json_t *value);
 void ctl_cell_release(struct ctl_cell *cell);
 
-/* With spaces up to `width`; numbers stand to the right. */
-void ctl_cell_print(FILE *out, const struct ctl_cell *cell, unsigned width, bool to_the_right);
+/* To the right of `width` columns. */
+void ctl_cell_print(FILE *out, const struct ctl_cell *cell, unsigned width);
 
 /*
  * Prints objects as a table: a line each, under headings; objects within an object as further columns, named with a

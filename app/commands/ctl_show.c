@@ -96,7 +96,7 @@ static void print_rows(const struct ctl_show *show, json_t *object, unsigned dep
         print_name(show->out, name, depth * INDENT, rows.names);
         put_spaces(show->out, INDENT);
         if (ctl_cell_make(&cell, value))
-            ctl_cell_print(show->out, &cell, rows.all_numbers ? rows.numbers : 0, rows.all_numbers);
+            ctl_cell_print(show->out, &cell, rows.all_numbers ? rows.numbers : 0);
         putc('\n', show->out);
         ctl_cell_release(&cell);
     }
@@ -158,7 +158,7 @@ void ctl_show_part(const struct ctl_show *show, json_t *part)
         print_as_json(show, part, 0);
     } else {
         if (ctl_cell_make(&cell, json_object_get(rest, title)))
-            ctl_cell_print(show->out, &cell, 0, false);
+            ctl_cell_print(show->out, &cell, 0);
         ctl_cell_release(&cell);
         putc('\n', show->out);
         json_object_del(rest, title);

@@ -16,6 +16,7 @@
 #include "alert_line.h"
 #include "digest.h"
 #include "fold.h"
+#include "live.h"
 #include "output.h"
 
 static const struct alert_format formats[] = {
@@ -47,11 +48,13 @@ struct alerts {
     bool all_tokens;
     struct key_table *keys;
     unsigned key_reader;
-    struct output *output;
+    struct output *output; /* one of these two: none lost, or never waiting */
+    struct live *live;
     struct digest *digest;
     struct folds *folds;
     struct alert_counters counters;
     uint64_t sequence;
+    struct alert *leaving;      /* of which a line is being written */
     struct alert alert;         /* of the sighting at hand */
     uint8_t token[TOKEN_MAX];   /* wiped after each sighting */
     uint8_t scratch[TOKEN_MAX]; /* the same: it holds decoded claims */
@@ -64,6 +67,25 @@ static uint64_t wall_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static void alerts_write_line(void *context, uint64_t lost, struct line *line)
+{
+    struct alerts *alerts = context;
+    alerts->leaving->lost = lost;
+    alerts->format->write(alerts->leaving, &alerts->format_options, line);
+}
+
+static void alerts_put(struct alerts *alerts, struct alert *alert)
+{
+    alerts->leaving = alert;
+    if (alerts->live != NULL) {
+        live_put(alerts->live, alerts_write_line, alerts);
+        return;
+    }
+    struct line line = output_begin(alerts->output);
+    alerts_write_line(alerts, 0, &line);
+    output_commit(alerts->output, &line);
+}
+
 /* Every line leaves here. `alert` receives what is this line's own. */
 static void alerts_write(struct alerts *alerts, struct alert *alert)
 {
@@ -73,9 +95,7 @@ static void alerts_write(struct alerts *alerts, struct alert *alert)
     if (!alert->is_update)
         memcpy(alert->finding_id, alert->id, sizeof(alert->finding_id));
 
-    struct line line = output_begin(alerts->output);
-    alerts->format->write(alert, &alerts->format_options, &line);
-    output_commit(alerts->output, &line);
+    alerts_put(alerts, alert);
     if (alert->finding == FINDING_NONE)
         alerts->counters.events++;
     else
@@ -110,15 +130,19 @@ int alerts_create(const struct alert_options *options, struct alerts **result, s
     alerts->key_reader = options->key_reader;
     name_observer(alerts, options->observer_name);
     alerts->format_options = (struct format_options){.observer_name = alerts->observer_name, .color = options->color};
-    alerts->output = output_create(options->fd);
     alerts->digest = digest_create();
     alerts->folds = folds_create(options->folds_max, alerts_write_update, alerts);
-    if (alerts->output == NULL || alerts->digest == NULL || alerts->folds == NULL) {
+    int status = -ENOMEM;
+    if (alerts->digest == NULL || alerts->folds == NULL)
+        error_set(error, ENOMEM, "cannot set up alerts: out of memory, or OpenSSL has no SHA-256");
+    else
+        status =
+            options->live ? live_create(options, &alerts->live, error) : output_create(options, &alerts->output, error);
+    if (status != 0)
         alerts_destroy(alerts);
-        return error_set(error, ENOMEM, "cannot set up alerts: out of memory, or OpenSSL has no SHA-256");
-    }
-    *result = alerts;
-    return 0;
+    else
+        *result = alerts;
+    return status;
 }
 
 void alerts_destroy(struct alerts *alerts)
@@ -128,6 +152,7 @@ void alerts_destroy(struct alerts *alerts)
     folds_destroy(alerts->folds);
     digest_destroy(alerts->digest);
     output_destroy(alerts->output);
+    live_destroy(alerts->live);
     explicit_bzero(alerts, sizeof(*alerts));
     free(alerts);
 }
@@ -244,6 +269,20 @@ static void alerts_take_sighting(struct alerts *alerts, const struct chunk *chun
     explicit_bzero(alerts->scratch, written < sizeof(alerts->scratch) ? written : sizeof(alerts->scratch));
 }
 
+static int alerts_failure(const struct alerts *alerts, struct error *error)
+{
+    return alerts->live != NULL ? live_failure(alerts->live) : output_failure(alerts->output, error);
+}
+
+static void alerts_count_lines(struct alerts *alerts)
+{
+    struct alert_counters *counters = &alerts->counters;
+    if (alerts->live != NULL)
+        live_count(alerts->live, &counters->lines_written, &counters->lines_lost);
+    else
+        output_count(alerts->output, &counters->lines_written, &counters->lines_lost);
+}
+
 int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error)
 {
     const struct record *record = (const struct record *)(const void *)chunk->data;
@@ -258,20 +297,41 @@ int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *
         folds_pass_time(alerts->folds, record->worker, record->time_ns);
         break;
     }
-    return output_failure(alerts->output, error);
+    return alerts_failure(alerts, error);
 }
 
 int alerts_flush(struct alerts *alerts, struct error *error)
 {
-    output_flush(alerts->output);
-    output_count(alerts->output, &alerts->counters.lines_written, &alerts->counters.lines_lost);
-    return output_failure(alerts->output, error);
+    if (alerts->live != NULL)
+        live_flush(alerts->live);
+    else
+        output_flush(alerts->output);
+    alerts_count_lines(alerts);
+    return alerts_failure(alerts, error);
 }
 
 int alerts_finish(struct alerts *alerts, struct error *error)
 {
     folds_end(alerts->folds);
+    if (alerts->live != NULL)
+        live_finish(alerts->live);
     return alerts_flush(alerts, error);
+}
+
+void alerts_note_lost(struct alerts *alerts, uint64_t records)
+{
+    if (alerts->live != NULL)
+        live_note_lost(alerts->live, records);
+}
+
+int alerts_reopen(struct alerts *alerts, struct error *error)
+{
+    return alerts->live != NULL ? live_reopen(alerts->live, error) : 0;
+}
+
+unsigned alerts_sinks(const struct alerts *alerts, struct sink_status *status, unsigned max)
+{
+    return alerts->live != NULL ? live_status(alerts->live, status, max) : output_status(alerts->output, status, max);
 }
 
 const struct alert_counters *alerts_counters(const struct alerts *alerts)

@@ -49,6 +49,7 @@ struct alert {
     uint64_t start_ns, end_ns; /* packet times of the first and the last sighting in it */
     uint64_t position;         /* of its first sighting's token */
     uint64_t sightings;        /* that it adds; 0 in a line without a finding */
+    uint64_t lost;             /* lines before it that its reader did not get, and never will */
     uint8_t id[16];
     bool is_update;
 

@@ -267,6 +267,8 @@ static void put_own(struct line *line, const struct alert *alert)
         line_json_close(line, finding, '}');
         line_json_number(line, "sightings", alert->sightings);
     }
+    if (alert->lost > 0)
+        line_json_number(line, "lost", alert->lost);
     size_t stream = line_json_open(line, "stream", '{');
     if (alert->midstream)
         line_json_true(line, "midstream");

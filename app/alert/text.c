@@ -143,5 +143,10 @@ void text_write(const struct alert *alert, const struct format_options *options,
         line_number(line, alert->sightings);
         line_text(line, " more");
     }
+    if (alert->lost > 0) {
+        line_text(line, "  (");
+        line_number(line, alert->lost);
+        line_text(line, alert->lost == 1 ? " alert lost before this one)" : " alerts lost before this one)");
+    }
     line_text(line, "\n");
 }

@@ -45,25 +45,65 @@ const struct alert_format *alert_format_find(const char *name);
 /* The names of all formats, for messages: "ecs, text", NUL-terminated and cut at the capacity. */
 void alert_format_list(char *out, size_t capacity);
 
+/*
+ * Sinks: where lines go, all of them to each.
+ *
+ * In `read` nothing is lost: lines are written to one sink after the other, whoever is slow is waited for, and the
+ * first failure is the end.
+ *
+ * Live, each sink has a queue of SINK_QUEUE_BYTES and a thread that writes, so that one that blocks holds up neither
+ * the alert side nor the others. A line for which there is no room is lost for that sink, and so are those behind it
+ * until half of the queue is free again: the next line says how many there were (`bearertap.lost`), and the log says
+ * when it begins and when it is over. What cannot be written (a full disk, a FIFO that nobody reads) is tried again
+ * every second, from the byte at which it stopped. Standard output whose reader went away is gone for good.
+ *
+ * A file is opened to append, made with mode 0600 where there is none, and never waited for: it may be a FIFO. A last
+ * line without an end gets one. A file that was moved or removed is written to until alerts_reopen.
+ */
+#define SINK_QUEUE_BYTES (8u << 20) /* some 5,000 lines */
+
 struct sink_kind; /* a row of the table in sinks.c */
 
 /* "stdout" or "file"; NULL when there is no such kind. */
 const struct sink_kind *sink_kind_find(const char *name);
+const char *sink_kind_name(const struct sink_kind *kind);
 bool sink_kind_has_path(const struct sink_kind *kind);
 
-/* One of the places that lines go to. */
 struct sink_options {
     const struct sink_kind *kind;
-    const char *path; /* of a kind that has one */
+    const char *path; /* of a kind that has one; it outlives the alerts */
+};
+
+enum sink_state {
+    SINK_OPEN,
+    SINK_WAITING, /* a FIFO that nobody reads: tried every second */
+    SINK_FAILING, /* the last write or opening failed: tried every second */
+    SINK_LOSING,  /* slow: its queue is full, and lines are lost */
+    SINK_GONE,    /* for good */
+    SINK_STATES
+};
+
+extern const char *const sink_state_names[SINK_STATES];
+
+/* Lines made are, once nothing is under way, those written, lost and queued. */
+struct sink_status {
+    const struct sink_kind *kind;
+    const char *path; /* NULL: none */
+    enum sink_state state;
+    uint64_t lines, bytes; /* written, whole lines and all bytes */
+    uint64_t queued;       /* lines that wait */
+    uint64_t lost;         /* lines that it will never get */
+    uint64_t retries;
 };
 
 struct alert_options {
     const struct alert_format *format;
     bool color;                       /* text only */
     bool all_tokens;                  /* clean tokens leave too, each its own line (event.kind "event") */
-    int fd;                           /* where lines go unless there are sinks; not owned */
-    const struct sink_options *sinks; /* copied; none: fd is the only one */
+    int fd;                           /* standard output; not owned */
+    const struct sink_options *sinks; /* none: standard output is the only one */
     unsigned sinks_count;
+    bool live;                 /* never wait for a sink */
     const char *observer_name; /* the sensor; NULL for the host's name */
     struct key_table *keys;    /* may be NULL: no keys given */
     unsigned key_reader;       /* which of its readers the alert side is: online only while it judges a token, so
@@ -74,23 +114,38 @@ struct alert_options {
 
 struct alerts;
 
-/* 0, or -ENOMEM with `error` filled. */
+/* Opens the sinks. 0, or a negative errno with `error` filled. Live, threads are started, which run on the CPUs of the
+ * caller and leave signals to others. */
 int alerts_create(const struct alert_options *options, struct alerts **alerts, struct error *error);
 void alerts_destroy(struct alerts *alerts);
 
 /*
  * Takes one record (not the chunks: the caller releases them afterwards). 0, or a negative errno when the output
- * failed: -EPIPE when its reader went away (the process is to ignore SIGPIPE), any other with `error` filled ("cannot
- * write alerts to standard output: No space left on device; 12 lines were written, 3 lost ..."); from then on nothing
- * more is written, but lines lost are counted.
+ * failed: -EPIPE when its reader went away (live: when no sink is left) (the process is to ignore SIGPIPE), any other
+ * with `error` filled ("cannot write alerts to standard output: No space left on device; 12 lines were written, 3 lost
+ * ..."); from then on nothing more is written, but lines lost are counted.
  */
 int alerts_take(struct alerts *alerts, const struct chunk *chunk, struct error *error);
 
 /* Writes what is buffered; called whenever there is no record at hand. As alerts_take. */
 int alerts_flush(struct alerts *alerts, struct error *error);
 
-/* The end: all open folds leave as updates, and everything is written. As alerts_take. */
+/* The end: all open folds leave as updates, and everything is written. Live, every sink is given up to half a second,
+ * all at the same time; what is left then is lost, and said. As alerts_take. */
 int alerts_finish(struct alerts *alerts, struct error *error);
+
+/* So many sightings were lost before they came here: the next line of every sink says so. Any thread. */
+void alerts_note_lost(struct alerts *alerts, uint64_t records);
+
+/*
+ * Opens all files anew, as after a rotation: lines that were cut are finished in the old file, and when this returns
+ * the old one is no longer written to. Any thread but the alert side, live only. 0, or the first negative errno with
+ * `error` filled: that sink goes on with what it has.
+ */
+int alerts_reopen(struct alerts *alerts, struct error *error);
+
+/* How the sinks do, up to `max` of them; returns how many there are. Any thread. */
+unsigned alerts_sinks(const struct alerts *alerts, struct sink_status *status, unsigned max);
 
 /* What the alert side counts. */
 struct alert_counters {
@@ -100,8 +155,9 @@ struct alert_counters {
     uint64_t not_concluded; /* the worker thought it possible, the whole token said no (another issuer's kid) */
     uint64_t truncated;     /* sightings whose token's end was never seen */
     uint64_t folds_evicted; /* updates that left early for want of room */
-    uint64_t lines_written; /* of either kind, whole; as of the last flush, like the next */
-    uint64_t lines_lost;    /* of either kind, since the output failed */
+    uint64_t lines_written; /* of either kind, whole, by the sink that has the fewest; as of the last flush, like the
+                             * next */
+    uint64_t lines_lost;    /* of either kind, by the sink that lost the most */
 };
 
 const struct alert_counters *alerts_counters(const struct alerts *alerts);

@@ -50,6 +50,10 @@ struct ports;
  */
 unsigned ports_eal_arguments(const struct ports_options *options, const char **arguments, unsigned max);
 
+/* What can be known before EAL is up, so that it need not be started in vain, nor touch a device that is not for us:
+ * whether devices are there, bound to a driver of DPDK's, each named once, and whether we may. As ports_create. */
+int ports_check(const struct ports_options *options, struct error *error);
+
 /* EAL memory that ports_create will take at most, bytes. EAL need not be up: devices are not asked, interfaces are. */
 size_t ports_memory_bytes(const struct ports_options *options);
 

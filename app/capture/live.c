@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Live ports from their beginning to their end. */
+#include "live.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+
+unsigned ports_eal_arguments(const struct ports_options *options, const char **arguments, unsigned max)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < options->count; i++) {
+        const char *text = options->ports[i].device;
+        if (!device_names_pci(text) || count + 2 > max)
+            continue;
+        arguments[count++] = "-a";
+        arguments[count++] = text;
+    }
+    if (count == 0 && max > 0)
+        arguments[count++] = "--no-pci";
+    return count;
+}
+
+/* Reads all devices of the options into `devices`, which has room for PORTS_MAX. */
+static int check_devices(const struct ports_options *options, struct device *devices, struct error *error)
+{
+    if (options->count == 0 || options->count > PORTS_MAX)
+        return error_set(error, EINVAL, "/ports: %u ports; 1 to %u are allowed", options->count, PORTS_MAX);
+    for (unsigned i = 0; i < options->count; i++) {
+        int code = device_parse(&options->ports[i], i, &devices[i], error);
+        for (unsigned other = 0; code == 0 && other < i; other++)
+            if (device_is_same(&devices[i], &devices[other]))
+                return error_set(error, EEXIST, "%s: the same device as %s; remove one of them", devices[i].place,
+                                 devices[other].place);
+        if (code == 0)
+            code = device_check(&devices[i], "/sys", error);
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+int ports_check(const struct ports_options *options, struct error *error)
+{
+    struct device *devices = calloc(PORTS_MAX, sizeof(*devices));
+    if (devices == NULL)
+        return error_set(error, ENOMEM, "out of memory for %u ports", options->count);
+    int code = check_devices(options, devices, error);
+    free(devices);
+    return code;
+}
+
+static int enter_port(struct live_port *port, struct error *error)
+{
+    struct port_description *description = &port->description;
+    live_port_describe(port);
+    description->number =
+        capture_port_enter(LINK_ETHERNET, (const uint8_t *)description->name, strlen(description->name));
+    if (description->number == CAPTURE_PORTS_MAX)
+        return error_set(error, ENOSPC, "%s: the table of ports is full", port->device.place);
+    for (unsigned q = 0; q < port->queues_count; q++)
+        port->queues[q] = (struct live_queue){
+            .port_id = port->port_id,
+            .queue_id = (uint16_t)q,
+            .number = description->number,
+            .frame_bytes = port->device.frame_bytes != 0 ? port->device.frame_bytes : UINT32_MAX,
+        };
+    return 0;
+}
+
+/* Why packets must be spread in software; NULL where queue i of each port can be worker i's. */
+static const char *why_in_software(const struct ports *ports)
+{
+    const struct live_port *first = &ports->ports[0];
+    for (unsigned i = 0; i < ports->count; i++) {
+        const struct live_port *port = &ports->ports[i];
+        if (port->queues_count != ports->workers)
+            return "has another number of queues than there are workers";
+        if (!port->description.rss_symmetric)
+            return "does not bring both directions of a connection to one queue";
+        if (!rss_is_alike(&port->rss, &first->rss) && i > 0)
+            return "spreads packets in another way than the first one";
+    }
+    return NULL;
+}
+
+static void decide_sources(struct ports *ports)
+{
+    if (ports->workers == 1) {
+        ports->sources_count = 1;
+        snprintf(ports->spread_text, sizeof(ports->spread_text), "all queues to the one worker");
+        return;
+    }
+    const char *reason = why_in_software(ports);
+    ports->sources_count = reason == NULL ? ports->workers : 1;
+    if (reason == NULL)
+        snprintf(ports->spread_text, sizeof(ports->spread_text), "by the device%s: queue i of each port to worker i",
+                 ports->count > 1 ? "s" : "");
+    else
+        snprintf(ports->spread_text, sizeof(ports->spread_text),
+                 "in software, one thread takes from all queues: a port %s", reason);
+}
+
+static int create(struct ports *ports, const struct ports_options *options, struct error *error)
+{
+    struct device *devices = calloc(PORTS_MAX, sizeof(*devices));
+    if (devices == NULL)
+        return error_set(error, ENOMEM, "out of memory for %u ports", options->count);
+    int code = check_devices(options, devices, error);
+    for (unsigned i = 0; code == 0 && i < options->count; i++) {
+        struct live_port *port = &ports->ports[i];
+        port->device = devices[i];
+        code = device_probe(&port->device, &port->port_id, error);
+        if (code != 0)
+            break;
+        ports->count++;
+        code = live_port_decide(ports, port, &options->ports[i], error);
+    }
+    free(devices);
+    if (code == 0)
+        code = live_pools_create(ports, error);
+    for (unsigned i = 0; code == 0 && i < ports->count; i++) {
+        code = live_port_set_up(&ports->ports[i], error);
+        if (code == 0)
+            code = enter_port(&ports->ports[i], error);
+    }
+    if (code != 0)
+        return code;
+    decide_sources(ports);
+    return live_sources_create(ports, error);
+}
+
+int ports_create(const struct ports_options *options, struct ports **result, struct error *error)
+{
+    struct ports *ports = calloc(1, sizeof(*ports));
+    if (ports == NULL)
+        return error_set(error, ENOMEM, "out of memory for %u ports", options->count);
+    pthread_mutex_init(&ports->lock, NULL);
+    ports->workers = options->workers;
+    uint64_t tsc, real_ns;
+    clock_sample(&tsc, &real_ns);
+    clock_start(&ports->clock, rte_get_tsc_hz(), tsc, real_ns);
+    int code = create(ports, options, error);
+    if (code != 0) {
+        ports_close(ports);
+        return code;
+    }
+    *result = ports;
+    return 0;
+}
+
+int ports_start(struct ports *ports, struct error *error)
+{
+    for (unsigned i = 0; i < ports->count; i++) {
+        struct live_port *port = &ports->ports[i];
+        enum rss_way way = port->rss.way;
+        int code = live_port_start(port, error);
+        if (code == 0 && port->rss.way != way)
+            code =
+                error_set(error, EIO, "%s: the device took RSS settings when they were tried, and not when it started",
+                          port->device.place);
+        if (code != 0) {
+            ports_stop(ports);
+            return code;
+        }
+        live_watch_begin(ports, port);
+    }
+    ports->started = true;
+    return 0;
+}
+
+void ports_watch(struct ports *ports)
+{
+    uint64_t tsc, real_ns;
+    clock_sample(&tsc, &real_ns);
+    int64_t ahead = clock_correct(&ports->clock, tsc, real_ns);
+    if (ahead != 0)
+        log_notice("the system's clock was set by %lld s; packets bear its time from here on",
+                   (long long)(ahead / 1000000000));
+    for (unsigned i = 0; i < ports->count; i++)
+        live_watch_port(ports, &ports->ports[i]);
+}
+
+void ports_stop(struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->count; i++) {
+        struct live_port *port = &ports->ports[i];
+        live_watch_port(ports, port);
+        if (port->started)
+            live_watch_end(port);
+        live_port_stop(port);
+        for (unsigned q = 0; port->queues != NULL && q < port->queues_count; q++)
+            atomic_store(&port->queues[q].closed, true);
+    }
+    ports->started = false;
+}
+
+void ports_close(struct ports *ports)
+{
+    if (ports == NULL)
+        return;
+    ports_stop(ports);
+    for (unsigned i = 0; i < ports->count; i++) {
+        rte_eth_dev_close(ports->ports[i].port_id);
+        free(ports->ports[i].queues);
+    }
+    live_sources_free(ports);
+    live_pools_free(ports);
+    pthread_mutex_destroy(&ports->lock);
+    free(ports);
+}
+
+unsigned ports_sources_count(const struct ports *ports)
+{
+    return ports->sources_count;
+}
+
+struct capture_source *ports_source(struct ports *ports, unsigned i)
+{
+    return &ports->sources[i].source;
+}
+
+unsigned ports_count(const struct ports *ports)
+{
+    return ports->count;
+}
+
+const char *ports_memory_text(const struct ports *ports)
+{
+    return ports->memory_text;
+}
+
+const char *ports_spread_text(const struct ports *ports)
+{
+    return ports->spread_text;
+}
+
+void ports_describe(const struct ports *ports, unsigned i, struct port_description *description)
+{
+    *description = ports->ports[i].description;
+}
+
+void ports_statistics(const struct ports *ports, unsigned i, struct port_statistics *statistics)
+{
+    const struct live_port *port = &ports->ports[i];
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&ports->lock; /* the one thing in it that changes here */
+    pthread_mutex_lock(lock);
+    *statistics = port->statistics;
+    pthread_mutex_unlock(lock);
+    statistics->queues = port->queues_count;
+    for (unsigned q = 0; q < port->queues_count; q++) {
+        const struct live_queue *queue = &port->queues[q];
+        struct port_queue_statistics *to = &statistics->queue[q];
+        to->packets = __atomic_load_n(&queue->packets, __ATOMIC_RELAXED);
+        to->bytes = __atomic_load_n(&queue->bytes, __ATOMIC_RELAXED);
+        to->bursts = __atomic_load_n(&queue->bursts, __ATOMIC_RELAXED);
+        to->empty_polls = __atomic_load_n(&queue->empty_polls, __ATOMIC_RELAXED);
+        statistics->packets += to->packets;
+        statistics->bytes += to->bytes;
+        statistics->cut += __atomic_load_n(&queue->cut, __ATOMIC_RELAXED);
+    }
+}

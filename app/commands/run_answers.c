@@ -142,6 +142,24 @@ static void put_stats_of_ports(json_t *result, const struct ports *ports)
     }
 }
 
+static void put_stats_of_sinks(json_t *result, const struct pipeline *pipeline)
+{
+    struct sink_status sinks[CONFIGURATION_SINKS_MAX];
+    unsigned count = pipeline_sinks(pipeline, sinks, CONFIGURATION_SINKS_MAX);
+    json_t *array = put_new(result, "sinks", json_array());
+    for (unsigned i = 0; i < count; i++) {
+        json_t *sink = append_object(array);
+        put_text(sink, "type", sink_kind_name(sinks[i].kind));
+        put_text(sink, "path", sinks[i].path);
+        put_text(sink, "state", sink_state_names[sinks[i].state]);
+        put_number(sink, "lines", sinks[i].lines);
+        put_number(sink, "bytes", sinks[i].bytes);
+        put_number(sink, "queued", sinks[i].queued);
+        put_number(sink, "lost", sinks[i].lost);
+        put_number(sink, "retries", sinks[i].retries);
+    }
+}
+
 static int answer_stats(void *context, const struct control_request *request, struct control_answer *answer,
                         struct error *error)
 {
@@ -163,6 +181,7 @@ static int answer_stats(void *context, const struct control_request *request, st
     put_number(result, "alerts", collected.alerts.alerts);
     put_number(result, "lines_written", collected.alerts.lines_written);
     put_number(result, "lines_lost", collected.alerts.lines_lost);
+    put_stats_of_sinks(result, running->pipeline);
     put_stats_of_workers(result, running->pipeline);
     put_stats_of_ports(result, running->ports);
     return 0;
@@ -300,10 +319,10 @@ static int answer_reopen(void *context, const struct control_request *request, s
                          struct error *error)
 {
     const struct running *running = context;
-    (void)request, (void)error;
-    pipeline_reopen(running->pipeline);
-    put_truth(answer->result, "reopened", true);
-    return 0;
+    (void)request;
+    int result = pipeline_reopen(running->pipeline, error);
+    put_truth(answer->result, "reopened", result == 0);
+    return result;
 }
 
 static int answer_stop(void *context, const struct control_request *request, struct control_answer *answer,

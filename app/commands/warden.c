@@ -64,7 +64,8 @@ static void take_signals(struct running *running)
             if (running_reload(running, &error) != 0)
                 log_error("%s", error.text);
         } else if (signal.ssi_signo == SIGUSR1) {
-            pipeline_reopen(running->pipeline);
+            if (pipeline_reopen(running->pipeline, &error) != 0)
+                log_error("%s", error.text);
         } else {
             take_end_signal((int)signal.ssi_signo);
         }

@@ -44,6 +44,7 @@ struct pipeline {
     struct outboxes outboxes;
     struct alerts *alerts;
     struct alert_counters alert_counters;           /* what all others may see of the alert side's */
+    uint64_t lost_noted[SPREAD_WORKERS_MAX]; /* of each worker's outbox */
     struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
     pthread_t source_thread;                        /* the one that may sit in read() */
     atomic_bool source_running;                     /* set after source_thread is (release), read before it (acquire) */
@@ -204,6 +205,7 @@ static int build(struct pipeline *pipeline, struct error *error)
         .fd = options->output_fd,
         .sinks = options->sinks,
         .sinks_count = options->sinks_count,
+        .live = pipeline->polled,
         .observer_name = options->observer_name,
         .keys = pipeline->keys,
         .key_reader = workers,
@@ -253,6 +255,18 @@ static void publish_alert_counters(struct pipeline *pipeline)
     copy_alert_counters(&pipeline->alert_counters, alerts_counters(pipeline->alerts));
 }
 
+/* What workers lost because we were behind, the next line says. */
+static void note_lost_records(struct pipeline *pipeline)
+{
+    for (unsigned i = 0; pipeline->polled && i < pipeline->options.workers; i++) {
+        uint64_t lost = __atomic_load_n(&pipeline->workers[i]->outbox.lost, __ATOMIC_RELAXED);
+        if (lost == pipeline->lost_noted[i])
+            continue;
+        alerts_note_lost(pipeline->alerts, lost - pipeline->lost_noted[i]);
+        pipeline->lost_noted[i] = lost;
+    }
+}
+
 /* Takes what is there of every worker's records. Returns how many. */
 static unsigned take_records(struct pipeline *pipeline, int *failure, struct error *error)
 {
@@ -274,6 +288,7 @@ static unsigned take_records(struct pipeline *pipeline, int *failure, struct err
     }
     if (taken > 0)
         publish_alert_counters(pipeline);
+    note_lost_records(pipeline);
     return taken;
 }
 
@@ -414,9 +429,14 @@ void pipeline_collect_thread(const struct pipeline *pipeline, unsigned number, s
     thread->records_lost = __atomic_load_n(&worker->outbox.lost, __ATOMIC_RELAXED);
 }
 
-void pipeline_reopen(struct pipeline *pipeline)
+int pipeline_reopen(struct pipeline *pipeline, struct error *error)
 {
-    alerts_reopen(pipeline->alerts);
+    return alerts_reopen(pipeline->alerts, error);
+}
+
+unsigned pipeline_sinks(const struct pipeline *pipeline, struct sink_status *status, unsigned max)
+{
+    return alerts_sinks(pipeline->alerts, status, max);
 }
 
 struct key_table *pipeline_keys(const struct pipeline *pipeline)

@@ -101,8 +101,9 @@ struct key_table *pipeline_keys(const struct pipeline *pipeline);
 /* So many connections have room. */
 uint32_t pipeline_flows_max(const struct pipeline_options *options);
 
-/* The files that alerts go to are opened anew (alert.h). Any thread. */
-void pipeline_reopen(struct pipeline *pipeline);
+/* The files that alerts go to are opened anew, and how the sinks do (alert.h). Any thread. */
+int pipeline_reopen(struct pipeline *pipeline, struct error *error);
+unsigned pipeline_sinks(const struct pipeline *pipeline, struct sink_status *status, unsigned max);
 
 /* Gives back what lies outside of EAL's memory, which goes with the process. */
 void pipeline_close(struct pipeline *pipeline);

@@ -76,7 +76,7 @@ static void put_keys(struct alert *alert, const struct token_bytes *token, const
     alert->severity = (uint8_t)conclusion->severity;
     alert->keys_count = conclusion->finding == FINDING_NONE ? 0 : conclusion->entries_count;
     for (unsigned i = 0; i < alert->keys_count; i++) {
-        const struct key_entry *entry = conclusion->entries[i].entry;
+        const struct key_entry *entry = &conclusion->entries[i].entry;
         alert->keys[i] = (struct alert_key){
             .id = put_string(alert, token, entry->id, KEY_TEXT_MAX),
             .reason = put_string(alert, token, entry->reason, KEY_TEXT_MAX),

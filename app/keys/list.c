@@ -230,16 +230,35 @@ int key_list_add_file(struct key_list *list, const char *path, struct error *err
     return result;
 }
 
+/* Ten million values have one source. (That of a file that was refused is behind the text's end.) */
+static int set_value_source(struct key_list *list, const char *source, struct error *error)
+{
+    if (list->source != 0 && list->source < list->text_length && strcmp(list->text + list->source, source) == 0)
+        return 0;
+    return key_list_set_source(list, source, error);
+}
+
+int key_value_check(const char *value, struct error *error)
+{
+    size_t at;
+    const char *fault = key_id_fault(value, strlen(value), &at);
+    if (fault == NULL)
+        return 0;
+    return error_set(error, EINVAL,
+                     "id: %s; allowed is a key id of 1 to %d bytes (one with a space can stand in a JWK Set)", fault,
+                     KEY_TEXT_MAX);
+}
+
 int key_list_add_value(struct key_list *list, const char *value, struct error *error)
 {
-    size_t length = strlen(value);
-    size_t at;
-    const char *fault = key_id_fault(value, length, &at);
-    if (fault != NULL)
-        return error_set(error, EINVAL,
-                         "id: %s; allowed is a key id of 1 to %d bytes (one with a space can stand in a JWK Set)",
-                         fault, KEY_TEXT_MAX);
-    int result = key_list_set_source(list, "-k", error);
+    return key_list_add_value_from(list, value, "-k", error);
+}
+
+int key_list_add_value_from(struct key_list *list, const char *value, const char *source, struct error *error)
+{
+    int result = key_value_check(value, error);
+    if (result == 0)
+        result = set_value_source(list, source, error);
     if (result != 0)
         return result;
     struct key_draft draft = {.place = {.line = 1}};

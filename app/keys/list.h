@@ -92,6 +92,12 @@ int key_list_add(struct key_list *list, const struct key_draft *draft, struct so
 /* Remembers where the following keys come from. */
 int key_list_set_source(struct key_list *list, const char *source, struct error *error);
 
+/* May it be a key id of a command line? 0, or -EINVAL with an error that begins "id:" and does not hold it. */
+int key_value_check(const char *value, struct error *error);
+
+/* key_list_add_value for a value from elsewhere than -k. */
+int key_list_add_value_from(struct key_list *list, const char *value, const char *source, struct error *error);
+
 /* Reads a whole file into the list, in the format that it is in; what was added before a failure stays. */
 int key_list_read(struct key_list *list, struct source *source);
 

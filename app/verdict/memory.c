@@ -156,9 +156,11 @@ static bool some_key_is_in_table(struct verdict_memory *memory, size_t header_le
         struct key_name names[KEY_NAMES_MAX];
         unsigned count = key_reference_to_names(&reference, thumbprint, names);
         for (unsigned i = 0; i < count; i++) {
-            const struct key_entry *entry;
+            struct key_matches matches;
+            struct key_entry entry;
             bool narrowed;
-            if (key_table_find(memory->table, names[i].kind, names[i].bytes, names[i].length, &entry, &narrowed, 1) > 0)
+            key_table_find(memory->table, names[i].kind, names[i].bytes, names[i].length, &matches);
+            if (key_matches_next(&matches, &entry, &narrowed))
                 return true;
         }
     }

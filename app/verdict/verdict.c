@@ -23,8 +23,6 @@ const char *const issuer_relation_names[3] = {
 };
 
 enum {
-    /* Entries of one name that are fetched together. */
-    ENTRIES_AT_ONCE = 64,
     /* iss members of one token that are looked at. More than one is a forger's doing already. */
     ISSUERS_MAX = 8
 };
@@ -90,12 +88,12 @@ static void add_entry(struct conclusion *conclusion, const struct key_entry *ent
     unsigned i = 0;
     if (severity_of(entry) > conclusion->severity)
         conclusion->severity = severity_of(entry);
-    while (i < conclusion->entries_count && conclusion->entries[i].entry != entry)
+    while (i < conclusion->entries_count && conclusion->entries[i].entry.id != entry->id)
         i++;
     if (i == CONCLUSION_ENTRIES_MAX)
         return;
     if (i == conclusion->entries_count) {
-        conclusion->entries[i].entry = entry;
+        conclusion->entries[i].entry = *entry;
         conclusion->entries[i].matched_by = 0;
         conclusion->entries[i].issuer = issuer;
         conclusion->entries_count++;
@@ -110,17 +108,15 @@ static void conclude_reference(const struct key_table *table, const struct key_r
     struct key_name names[KEY_NAMES_MAX];
     unsigned names_count = key_reference_to_names(reference, thumbprint, names);
     for (unsigned i = 0; i < names_count; i++) {
-        const struct key_entry *entries[ENTRIES_AT_ONCE];
-        bool narrowed[ENTRIES_AT_ONCE];
-        unsigned found;
-        for (size_t first = 0; (found = key_table_find_from(table, names[i].kind, names[i].bytes, names[i].length,
-                                                            first, entries, narrowed, ENTRIES_AT_ONCE)) > 0;
-             first += found)
-            for (unsigned k = 0; k < found; k++) {
-                enum issuer_relation issuer = relate_issuers(issuers, entries[k]);
-                if (!narrowed[k] || issuer != ISSUER_OTHER)
-                    add_entry(conclusion, entries[k], reference->kind, issuer);
-            }
+        struct key_matches matches;
+        struct key_entry entry;
+        bool narrowed;
+        key_table_find(table, names[i].kind, names[i].bytes, names[i].length, &matches);
+        while (key_matches_next(&matches, &entry, &narrowed)) {
+            enum issuer_relation issuer = relate_issuers(issuers, &entry);
+            if (!narrowed || issuer != ISSUER_OTHER)
+                add_entry(conclusion, &entry, reference->kind, issuer);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ struct key_entry {
     const char *reason;
     const char *severity;   /* "low", "medium", "high" or "critical" */
     const char *revoked_at; /* RFC 3339, as written, checked */
-    const char *source;     /* the file, or "-k" */
+    const char *source;     /* the file, or "-k", "configuration", "ctl" */
     unsigned line;          /* in it, from 1 */
 };
 
@@ -121,11 +121,13 @@ const struct key_list *key_lint_list(const struct key_lint *lint);
 size_t key_list_table_bytes(const struct key_list *list);
 
 /*
- * A NULL table is an empty one to all that follows, so that a program without keys needs no table.
+ * A NULL table is an empty one to all that reads, so that a program without keys needs no table.
  *
- * It has room for twice the names it was made with, for keys that are added while it runs (which comes with control)
- * and so that no insertion fails. The index takes 102 bytes a name (at ten million: 64 in key slots, 26 in buckets, 13
- * in the ring of free slots), an entry 56 and its text.
+ * It has room for a quarter more names than it was made with (8,192 at least); when they are taken, a larger index is
+ * made. The index takes 60 bytes a name (at ten million: 40 in key slots, 13 in buckets, 7 in the ring of free slots),
+ * an entry 28 and its text, and a name that is not its id's 8 more.
+ *
+ * One writer: one thread, which must not be a reader that is online, makes all changes, and walks and counts.
  */
 struct key_table;
 
@@ -135,29 +137,79 @@ int key_table_create(const struct key_list *list, unsigned readers, struct key_t
 void key_table_destroy(struct key_table *table);
 
 /*
- * Puts what the list says in the place of what the table holds, for readers that go on reading: a key of both is found
- * at any moment, a new one from some moment before it returns, and one that is only in the old no more when it returns.
- * On failure the table is as it was. One writer at a time, which must not be a reader that is online: it sleeps until
- * no reader can hold an old entry, and needs EAL memory for both meanwhile (key_list_table_bytes).
+ * Puts what the list says in the place of what the table was made of, for readers that go on reading: a key of both is
+ * found at any moment, a new one from some moment before it returns, and one that is only in the old no more when it
+ * returns. What key_table_add added stays. On failure the table is as it was. It sleeps until no reader can hold an old
+ * entry, and needs EAL memory for both meanwhile (key_list_table_bytes). Ten million keys take seconds.
  */
 int key_table_reload(struct key_table *table, const struct key_list *list, struct error *error);
+
+/*
+ * Adds one key by its id, as key_list_add_value does, with the same refusals. It is found by the time this returns, in
+ * microseconds at any size. `source` is where it comes from, a string that outlives the table. *found is the entry, or
+ * with -EEXIST the one that bears the id already (for any issuer); the strings are valid until the next change.
+ *
+ * When the index is full, a larger one is made and takes its place; readers miss nothing meanwhile, but this call takes
+ * seconds at ten million, and EAL memory for a second, larger index. Where there is none (-ENOMEM), the table is as it
+ * was. 0, or a negative errno with `error` filled.
+ */
+int key_table_add(struct key_table *table, const char *id, const char *source, struct key_entry *found,
+                  struct error *error);
+
+/* Called for each entry that is removed, before it is; the strings are valid until it returns. */
+typedef void key_entry_report(void *context, const struct key_entry *entry);
+
+/*
+ * Removes all entries that are called by this id, as text or as the thumbprint that it spells, with all their names.
+ * None is found when this returns. 0, -ENOENT where there is none, or -EINVAL where it is no key id, with `error`
+ * filled.
+ */
+int key_table_remove(struct key_table *table, const char *id, key_entry_report *report, void *context,
+                     struct error *error);
+
+/* Frees what readers cannot hold any more; never waits. Each change does it too: for a quiet hour after one. */
+void key_table_reclaim(struct key_table *table);
+
+/*
+ * Walks through all that is in force from a cursor of zeros, first what was loaded, in list order, then what was added.
+ * False after the last. Changes may come between two calls: an entry that is there all the time comes once. Only after
+ * a reload (key_table_reloads tells) some may come twice, or not. Strings are valid until the next change.
+ */
+struct key_cursor {
+    size_t entry;
+    uint64_t serial;
+};
+bool key_table_walk(const struct key_table *table, struct key_cursor *cursor, struct key_entry *entry);
+
+size_t key_table_entries(const struct key_table *table); /* in force */
+size_t key_table_names(const struct key_table *table);   /* by which they are found; of several, once for each */
+uint64_t key_table_reloads(const struct key_table *table);
 
 /* A reader (0 .. readers-1) tells when it holds no entry: once a burst, and offline before it blocks (RCU, QSBR). */
 void key_table_reader_online(struct key_table *table, unsigned reader);
 void key_table_reader_offline(struct key_table *table, unsigned reader);
 void key_table_reader_quiescent(struct key_table *table, unsigned reader);
 
-/*
- * The entries that bear this name, at most `max` of them, in list order; valid until the reader's next quiescent state.
- * `narrowed[i]` is true where the match is by plain text and the entry has an issuer: then it counts only for tokens of
- * that issuer. Returns how many.
- */
-unsigned key_table_find(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
-                        const struct key_entry **entries, bool *narrowed, unsigned max);
+/* The entries that bear one name: one, or any number, since a kid such as "default" may be listed for many issuers. The
+ * members are key_table_find's and key_matches_next's. */
+struct key_matches {
+    const struct key_edition *edition;
+    const uintptr_t *slots; /* NULL: `alone` is all there is */
+    uintptr_t alone;
+    size_t next, count;
+    bool by_text;
+};
 
-/* The same from the `first`-th of them on: a kid such as "default" may be listed for any number of issuers. */
-unsigned key_table_find_from(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
-                             size_t first, const struct key_entry **entries, bool *narrowed, unsigned max);
+/*
+ * Looks a name up. What it gives is of one moment, and valid until the reader's next quiescent state.
+ *
+ * key_matches_next gives one entry after the other, in list order, and false after the last; its strings are valid as
+ * long. An entry is known by the place of its id: two entries never have the same pointer there. `narrowed` is true
+ * where the match is by plain text and the entry has an issuer: then it counts only for tokens of that issuer.
+ */
+void key_table_find(const struct key_table *table, enum key_name_kind kind, const uint8_t *name, size_t length,
+                    struct key_matches *matches);
+bool key_matches_next(struct key_matches *matches, struct key_entry *entry, bool *narrowed);
 
 /* Is there any entry at all? */
 bool key_table_is_empty(const struct key_table *table);

@@ -19,13 +19,13 @@
 
 static bool can_find(const struct key_table *table, const char *text, size_t length)
 {
-    const struct key_entry *entries[4];
-    bool narrowed[4];
-    unsigned count = key_table_find(table, KEY_NAME_TEXT, (const uint8_t *)text, length, entries, narrowed, 4);
-    REQUIRE(count <= 4);
-    for (unsigned i = 0; i < count; i++)
-        REQUIRE(entries[i]->id != NULL && (!narrowed[i] || entries[i]->issuer != NULL));
-    return count > 0;
+    struct key_matches matches;
+    struct key_entry entry;
+    bool narrowed;
+    key_table_find(table, KEY_NAME_TEXT, (const uint8_t *)text, length, &matches);
+    while (key_matches_next(&matches, &entry, &narrowed))
+        REQUIRE(entry.id != NULL && (!narrowed || entry.issuer != NULL));
+    return matches.count > 0;
 }
 
 /* Is there a kid in the list, as jansson reads it, that the table does not know? */

@@ -245,10 +245,16 @@ mutation("update-starts-late", "an update does not tell when the first of its si
 
 mutation("readers-not-waited-for", "the old edition of the table is freed while readers may hold its entries",
          "app/keys/table.c",
-         "    wait_for_readers(table->readers);\n    edition_destroy(last);", "    edition_destroy(last);")
+         "    table_reclaim_all(table); /* or the next reload would need memory for three */\n", "")
 mutation("generation-not-raised", "what workers remember of headers outlives the table that it was learnt of",
          "app/keys/table.c",
          "    __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);\n", "")
+mutation("generation-not-raised-by-one", "what workers remember of headers outlives a key that was added or removed",
+         "app/keys/changes.c",
+         "    __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);\n", "")
+mutation("entry-freed-under-readers", "a key that is removed is freed while readers may hold it",
+         "app/keys/added.c",
+         "    table_retire(table, RETIRED_MEMORY, place->entry, 0);", "    free(place->entry);")
 mutation("sleeper-stays-online", "a worker that waits for room holds up whoever changes the key table",
          "app/worker/outbox.c",
          "    key_table_reader_offline(outbox->keys, outbox->worker);\n", "")

@@ -109,7 +109,7 @@ static void an_alert_has_every_member_of_the_table(void **state)
                               .source = "keys.json",
                               .line = 3};
     struct key_table keys = test_keys();
-    keys.conclusion.entries[0].entry = &entry;
+    keys.conclusion.entries[0].entry = entry;
     keys.conclusion.entries[0].matched_by |= 1U << KEY_REFERENCE_X5T;
     keys.conclusion.entries[0].issuer = ISSUER_OTHER;
     keys.conclusion.severity = SEVERITY_CRITICAL;
@@ -192,8 +192,8 @@ static void several_entries_are_one_sighting_and_stand_in_an_array(void **state)
             .finding = FINDING_REVOKED_KEY,
             .severity = SEVERITY_MEDIUM,
             .entries_count = 2,
-            .entries = {{&entries[0], 1U << KEY_REFERENCE_KID, ISSUER_UNKNOWN},
-                        {&entries[1], 1U << KEY_REFERENCE_X5C_SHA1 | 1U << KEY_REFERENCE_X5C_SHA256, ISSUER_SAME}}}};
+            .entries = {{entries[0], 1U << KEY_REFERENCE_KID, ISSUER_UNKNOWN},
+                        {entries[1], 1U << KEY_REFERENCE_X5C_SHA1 | 1U << KEY_REFERENCE_X5C_SHA256, ISSUER_SAME}}}};
     struct sink sink = sink_open((struct alert_options){.keys = &keys});
     struct record record = test_record();
     test_take(sink.alerts, &record, TOKEN);
@@ -223,7 +223,7 @@ static void a_revocation_date_is_one_that_any_reader_takes(void **state)
     for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
         struct key_entry entry = {.id = "a", .revoked_at = dates[i][0]};
         struct key_table keys = test_keys();
-        keys.conclusion.entries[0].entry = &entry;
+        keys.conclusion.entries[0].entry = entry;
         struct sink sink = sink_open((struct alert_options){.keys = &keys});
         struct record record = test_record();
         test_take(sink.alerts, &record, TOKEN);
@@ -241,8 +241,8 @@ static void the_message_names_every_key(void **state)
     struct key_table keys = {.conclusion = {.finding = FINDING_REVOKED_KEY,
                                             .severity = SEVERITY_HIGH,
                                             .entries_count = 2,
-                                            .entries = {{&entries[0], 1U << KEY_REFERENCE_KID, ISSUER_SAME},
-                                                        {&entries[1], 1U << KEY_REFERENCE_X5T, ISSUER_OTHER}}}};
+                                            .entries = {{entries[0], 1U << KEY_REFERENCE_KID, ISSUER_SAME},
+                                                        {entries[1], 1U << KEY_REFERENCE_X5T, ISSUER_OTHER}}}};
     struct sink sink = sink_open((struct alert_options){.keys = &keys});
     struct record record = test_record();
     test_take(sink.alerts, &record, TOKEN);
@@ -461,7 +461,7 @@ static void a_line_for_a_person_reads_at_a_glance(void **state)
     struct key_entry entry = {
         .id = REVOKED_KID, .reason = "stolen", .severity = "critical", .revoked_at = "2021-04-04T00:00:00Z"};
     struct key_table keys = test_keys();
-    keys.conclusion.entries[0].entry = &entry;
+    keys.conclusion.entries[0].entry = entry;
     struct sink sink = sink_open((struct alert_options){.keys = &keys, .format = alert_format_find("text")});
     struct record record = full_record();
     record.midstream = false;

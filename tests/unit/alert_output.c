@@ -300,7 +300,7 @@ static void the_longest_line_fits(void **state)
         struct key_table keys = test_keys();
         keys.conclusion.entries_count = CONCLUSION_ENTRIES_MAX;
         for (int j = 0; j < CONCLUSION_ENTRIES_MAX; j++) {
-            keys.conclusion.entries[j].entry = &entry;
+            keys.conclusion.entries[j].entry = entry;
             keys.conclusion.entries[j].matched_by = 0x3f;
         }
         struct record record = record_with("", "", "");

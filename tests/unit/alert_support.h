@@ -111,7 +111,7 @@ static inline struct key_table test_keys(void)
     return (struct key_table){.conclusion = {.finding = FINDING_REVOKED_KEY,
                                              .severity = SEVERITY_HIGH,
                                              .entries_count = 1,
-                                             .entries = {{&test_entry, 1U << KEY_REFERENCE_KID, ISSUER_UNKNOWN}}}};
+                                             .entries = {{test_entry, 1U << KEY_REFERENCE_KID, ISSUER_UNKNOWN}}}};
 }
 
 /* A sighting as simple as can be: 10.0.0.5:51234 > 10.0.0.9:80, nothing known of the request. */

@@ -29,6 +29,18 @@ static inline void files_remove(void)
     unlink(files_path);
 }
 
+/* The first entries that bear a name; returns how many, at most `max`. */
+static inline unsigned files_find(const struct key_table *table, enum key_name_kind kind, const uint8_t *name,
+                                  size_t length, struct key_entry *entries, bool *narrowed, unsigned max)
+{
+    struct key_matches matches;
+    unsigned count = 0;
+    key_table_find(table, kind, name, length, &matches);
+    while (count < max && key_matches_next(&matches, &entries[count], &narrowed[count]))
+        count++;
+    return count;
+}
+
 /* Adds a list with this content. */
 static inline int files_add(struct key_list *list, const void *content, size_t length, struct error *error)
 {

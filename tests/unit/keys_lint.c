@@ -401,13 +401,13 @@ static void every_listed_name_leads_to_its_entry_in_the_table(void **state)
     while (key_list_next(list, &cursor, &listed)) {
         entries++;
         for (unsigned i = 0; i < listed.names_count; i++) {
-            const struct key_entry *found[16];
+            struct key_entry found[16];
             bool narrowed[16], is_there = false;
-            unsigned count = key_table_find(table, listed.names[i].kind, listed.names[i].bytes, listed.names[i].length,
-                                            found, narrowed, 16);
+            unsigned count = files_find(table, listed.names[i].kind, listed.names[i].bytes, listed.names[i].length,
+                                        found, narrowed, 16);
             for (unsigned k = 0; k < count; k++)
-                is_there |= strcmp(found[k]->id, listed.entry.id) == 0 && found[k]->line == listed.entry.line &&
-                            strcmp(found[k]->source, listed.entry.source) == 0;
+                is_there |= strcmp(found[k].id, listed.entry.id) == 0 && found[k].line == listed.entry.line &&
+                            strcmp(found[k].source, listed.entry.source) == 0;
             assert_true(is_there);
             assert_true(listed.names[i].origins != 0);
             names++;

@@ -128,7 +128,7 @@ static void assert_found(const char *id, unsigned matched_by, enum issuer_relati
 {
     assert_int_equal(conclusion.finding, FINDING_REVOKED_KEY);
     assert_int_equal(conclusion.entries_count, 1);
-    assert_string_equal(conclusion.entries[0].entry->id, id);
+    assert_string_equal(conclusion.entries[0].entry.id, id);
     assert_int_equal(conclusion.entries[0].matched_by, matched_by);
     assert_int_equal(conclusion.entries[0].issuer, issuer);
 }
@@ -175,7 +175,7 @@ static void of_entries_that_share_a_kid_the_issuer_picks_one(void **state)
     (void)state;
     conclude("{\"kid\":\"shared\"}", "{\"iss\":\"" OTHER "\"}");
     assert_found("shared", BY(KID), ISSUER_SAME);
-    assert_string_equal(conclusion.entries[0].entry->reason, "second");
+    assert_string_equal(conclusion.entries[0].entry.reason, "second");
     conclude("{\"kid\":\"shared\"}", NULL);
     assert_int_equal(conclusion.entries_count, 2);
 }
@@ -244,12 +244,12 @@ static void several_entries_are_told_up_to_the_maximum(void **state)
     (void)state;
     conclude("{\"kid\":\"e3\",\"kid\":\"none\",\"kid\":\"e1\"}", NULL);
     assert_int_equal(conclusion.entries_count, 2);
-    assert_string_equal(conclusion.entries[0].entry->id, "e3");
-    assert_string_equal(conclusion.entries[1].entry->id, "e1");
+    assert_string_equal(conclusion.entries[0].entry.id, "e3");
+    assert_string_equal(conclusion.entries[1].entry.id, "e1");
     conclude("{\"kid\":\"e1\",\"kid\":\"e2\",\"kid\":\"e3\",\"kid\":\"e4\",\"kid\":\"e5\",\"kid\":\"e1\"}", NULL);
     assert_int_equal(conclusion.finding, FINDING_REVOKED_KEY);
     assert_int_equal(conclusion.entries_count, CONCLUSION_ENTRIES_MAX);
-    assert_string_equal(conclusion.entries[3].entry->id, "e4");
+    assert_string_equal(conclusion.entries[3].entry.id, "e4");
 }
 
 static void nothing_is_concluded_of_an_opaque_string_or_without_keys(void **state)
@@ -323,7 +323,7 @@ static void a_kid_may_be_listed_for_any_number_of_issuers(void **state)
         snprintf(claims, sizeof(claims), "{\"iss\":\"%s\"}", issuer);
         conclude("{\"kid\":\"default\"}", claims);
         assert_found("default", BY(KID), ISSUER_SAME);
-        assert_string_equal(conclusion.entries[0].entry->issuer, issuer);
+        assert_string_equal(conclusion.entries[0].entry.issuer, issuer);
     }
     conclude("{\"kid\":\"default\"}", "{\"iss\":\"https://200.example\"}");
     assert_nothing_found();

@@ -24,10 +24,9 @@ struct key_table {
 
 static struct key_table table;
 
-unsigned key_table_find(const struct key_table *unused, enum key_name_kind kind, const uint8_t *name, size_t length,
-                        const struct key_entry **entries, bool *narrowed, unsigned max)
+void key_table_find(const struct key_table *unused, enum key_name_kind kind, const uint8_t *name, size_t length,
+                    struct key_matches *matches)
 {
-    static const struct key_entry entry = {.id = "revoked"};
     static const char *const kinds[] = {
         [KEY_NAME_TEXT] = "text:", [KEY_NAME_SHA1] = "sha1:", [KEY_NAME_SHA256] = "sha256:"};
     char text[256];
@@ -36,15 +35,17 @@ unsigned key_table_find(const struct key_table *unused, enum key_name_kind kind,
         used += (size_t)snprintf(text + used, sizeof(text) - used, kind == KEY_NAME_TEXT ? "%c" : "%02x", name[i]);
 
     assert_ptr_equal(unused, &table);
-    assert_true(max >= 1);
     table.look_ups++;
     used = strlen(table.asked);
     snprintf(table.asked + used, sizeof(table.asked) - used, "%s ", text);
-    if (table.revoked == NULL || strcmp(text, table.revoked) != 0)
-        return 0;
-    entries[0] = &entry;
-    narrowed[0] = false;
-    return 1;
+    *matches = (struct key_matches){.count = table.revoked != NULL && strcmp(text, table.revoked) == 0};
+}
+
+bool key_matches_next(struct key_matches *matches, struct key_entry *entry, bool *narrowed)
+{
+    *entry = (struct key_entry){.id = "revoked"};
+    *narrowed = false;
+    return matches->next++ < matches->count;
 }
 
 bool key_table_is_empty(const struct key_table *unused)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <bearertap/alert.h>
+#include <bearertap/commands.h>
 
 #include "command.h"
 #include "running.h"
@@ -21,13 +22,15 @@ static const char help[] =
     "\n"
     "Options:\n"
     "  -c, --config CONFIG    what to do: ports, workers, revoked keys, sinks (config/bearertap.example.json)\n"
-    "  -k, --keys KEYS        revoked keys beside those of the configuration: a JWK Set, a text file, PEM, or id:VALUE\n"
+    "  -k, --keys KEYS        revoked keys beside those of the configuration: a JWK Set, a text file, PEM, or "
+    "id:VALUE\n"
     "  -f, --format FORMAT    ecs or text (default: what the configuration says, else ecs)\n"
     "      --tokens           write every token, not only findings\n"
     "  -q, --quiet            no summary at the end\n"
     "  -h, --help             this text\n"
     "\n"
-    "SIGHUP reads the lists of revoked keys again, and so does a change of their files; SIGUSR1 opens the files of the\n"
+    "SIGHUP reads the lists of revoked keys again, and so does a change of their files; SIGUSR1 opens the files of "
+    "the\n"
     "sinks anew (logrotate). `bearertap ctl` asks a running one how it goes, and adds keys.\n"
     "\n"
     "Examples:\n"

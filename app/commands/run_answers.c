@@ -286,10 +286,10 @@ static int answer_workers(void *context, const struct control_request *request, 
 static int answer_flows(void *context, const struct control_request *request, struct control_answer *answer,
                         struct error *error)
 {
-    static const enum event told[] = {EVENT_CONNECTIONS,         EVENT_MIDSTREAM,            EVENT_FLOW_EXPIRED,
-                                      EVENT_FLOW_EVICTED_CLOSED, EVENT_FLOW_EVICTED_UNPROVEN, EVENT_FLOW_EVICTED_IDLE,
-                                      EVENT_PORT_REUSED,         EVENT_RESET,                EVENT_GAP_CONNECTIONS,
-                                      EVENT_EXTRAS_FULL};
+    static const enum event told[] = {
+        EVENT_CONNECTIONS,           EVENT_MIDSTREAM,         EVENT_FLOW_EXPIRED, EVENT_FLOW_EVICTED_CLOSED,
+        EVENT_FLOW_EVICTED_UNPROVEN, EVENT_FLOW_EVICTED_IDLE, EVENT_PORT_REUSED,  EVENT_RESET,
+        EVENT_GAP_CONNECTIONS,       EVENT_EXTRAS_FULL};
     const struct running *running = context;
     struct pipeline_result result;
     uint64_t live = 0;

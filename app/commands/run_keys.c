@@ -38,8 +38,8 @@ int answer_keys_add(void *context, const struct control_request *request, struct
     struct running *running = context;
     const char *path = request->arguments_count > 1 ? request->arguments[1] : NULL;
     struct key_store_added added;
-    int result = key_store_add(running->keys, pipeline_keys(running->pipeline), request->arguments[0], path, &added,
-                               error);
+    int result =
+        key_store_add(running->keys, pipeline_keys(running->pipeline), request->arguments[0], path, &added, error);
     if (result != 0)
         return result;
     json_object_set_new(answer->result, "added", json_boolean(!added.was_there));
@@ -70,10 +70,11 @@ int answer_keys_remove(void *context, const struct control_request *request, str
         put_place(place, removed.shown[i].source, removed.shown[i].line);
     }
     if (removed.from_files > 0)
-        json_object_set_new(answer->result, "note",
-                            json_string("it stands in a file, too: remove it there, or the next reload brings it back"));
-    log_notice("%zu revoked key%s removed (ctl, pid %d, uid %u)", removed.entries, removed.entries == 1 ? " was" : "s were",
-               (int)request->pid, (unsigned)request->uid);
+        json_object_set_new(
+            answer->result, "note",
+            json_string("it stands in a file, too: remove it there, or the next reload brings it back"));
+    log_notice("%zu revoked key%s removed (ctl, pid %d, uid %u)", removed.entries,
+               removed.entries == 1 ? " was" : "s were", (int)request->pid, (unsigned)request->uid);
     return 0;
 }
 

@@ -85,7 +85,8 @@ static int load_keys(struct running *running, struct error *error)
         add_key_argument(&given, configuration->keys[i], "configuration");
     for (unsigned i = 0; i < running->key_arguments_count; i++)
         add_key_argument(&given, running->key_arguments[i], "-k");
-    int result = key_store_create(given.files, given.files_count, given.values, given.values_count, &running->keys, error);
+    int result =
+        key_store_create(given.files, given.files_count, given.values, given.values_count, &running->keys, error);
     if (result != 0)
         return result;
     running->options.keys = key_store_list(running->keys);
@@ -111,18 +112,19 @@ static int start_eal(struct running *running, const struct ports_options *ports,
     size_t needed = pipeline_bytes(&running->options) + ports_memory_bytes(ports) + reload + MEMORY_BESIDE;
     size_t given = (size_t)configuration->memory_mib << 20;
     if (given != 0 && given < needed)
-        return error_set(error, ENOMEM,
-                         "\"memory\": {\"mib\": %u} is too little: buffers take %zu MiB, the keys and all else %zu MiB; "
-                         "give %zu or leave it out",
-                         configuration->memory_mib, ports_memory_bytes(ports) >> 20,
-                         (needed - ports_memory_bytes(ports)) >> 20, (needed >> 20) + 1);
+        return error_set(
+            error, ENOMEM,
+            "\"memory\": {\"mib\": %u} is too little: buffers take %zu MiB, the keys and all else %zu MiB; "
+            "give %zu or leave it out",
+            configuration->memory_mib, ports_memory_bytes(ports) >> 20, (needed - ports_memory_bytes(ports)) >> 20,
+            (needed >> 20) + 1);
     const struct eal_options options = {
         .memory_bytes = given != 0 ? given : needed,
         .hugepages = configuration->hugepages,
         .lcores = running->options.workers + 2, /* the alert side's, and one that may have to spread packets */
         .cpus = cpus,
-        .cpus_count = configuration->cpus_count < running->options.workers ? configuration->cpus_count
-                                                                             : running->options.workers,
+        .cpus_count =
+            configuration->cpus_count < running->options.workers ? configuration->cpus_count : running->options.workers,
         .arguments = arguments,
         .arguments_count = count,
     };

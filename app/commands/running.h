@@ -34,8 +34,8 @@ struct running {
     struct control *control;
 
     pthread_t warden;
-    int signals;    /* a signalfd */
-    int end;        /* an eventfd: the warden is to end */
+    int signals; /* a signalfd */
+    int end;     /* an eventfd: the warden is to end */
     bool has_warden;
 };
 
@@ -57,8 +57,8 @@ extern const unsigned run_commands_count;
 /* Reads the lists of revoked keys again, and says how it went in the log, too. */
 int running_reload(struct running *running, struct error *error);
 
-/* The warden: its thread, and what it has to have before. Signals are to be blocked in all threads, and so before any is
- * started. */
+/* The warden: its thread, and what it has to have before. Signals are to be blocked in all threads, and so before any
+ * is started. */
 int warden_prepare(struct running *running, struct error *error);
 int warden_start(struct running *running, struct error *error);
 void warden_end(struct running *running);

@@ -122,8 +122,8 @@ void summary_print(FILE *out, const struct pipeline_result *result, const struct
     print_rows(out, event_rows, totals->events, EVENTS);
     print_tokens(out, totals);
     if (keys != NULL)
-        fprintf(out, "revoked keys %s, findable by %s name%s\n", number(keys->entries),
-                number(keys->names), plural(keys->names));
+        fprintf(out, "revoked keys %s, findable by %s name%s\n", number(keys->entries), number(keys->names),
+                plural(keys->names));
     fprintf(out, "sightings %s of revoked keys, in %s alert%s\n", number(result->alerts.sightings),
             number(result->alerts.alerts), plural(result->alerts.alerts));
     if (result->alerts.truncated > 0)

@@ -12,8 +12,8 @@ struct summary_keys {
     size_t entries, names;
 };
 
-/* The summary at the end: every counter that is not 0, from the registry, and in words what was not seen. `keys` is NULL
- * where none were given. */
+/* The summary at the end: every counter that is not 0, from the registry, and in words what was not seen. `keys` is
+ * NULL where none were given. */
 void summary_print(FILE *out, const struct pipeline_result *result, const struct summary_keys *keys);
 
 #endif

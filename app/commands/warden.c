@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bearertap/commands.h>
+
 #include "command.h"
 #include "running.h"
 
@@ -108,8 +110,8 @@ static void *warden_main(void *argument)
             key_table_reclaim(pipeline_keys(running->pipeline));
             next_ms = now + WATCH_MS;
         }
-        if (poll(watched, sizeof(watched) / sizeof(watched[0]), (int)(next_ms - now < WATCH_MS ? next_ms - now : WATCH_MS)) <
-            0)
+        if (poll(watched, sizeof(watched) / sizeof(watched[0]),
+                 (int)(next_ms - now < WATCH_MS ? next_ms - now : WATCH_MS)) < 0)
             continue;
         if (watched[0].revents != 0)
             return NULL;

@@ -44,7 +44,7 @@ struct pipeline {
     struct outboxes outboxes;
     struct alerts *alerts;
     struct alert_counters alert_counters;           /* what all others may see of the alert side's */
-    uint64_t lost_noted[SPREAD_WORKERS_MAX]; /* of each worker's outbox */
+    uint64_t lost_noted[SPREAD_WORKERS_MAX];        /* of each worker's outbox */
     struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
     pthread_t source_thread;                        /* the one that may sit in read() */
     atomic_bool source_running;                     /* set after source_thread is (release), read before it (acquire) */

@@ -22,11 +22,7 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &read_command,
-    &keys_command,
-    &gen_command,
-    &bench_command,
-    &ctl_command,
+    &read_command, &keys_command, &gen_command, &bench_command, &ctl_command,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -389,34 +389,6 @@ static void what_was_lost_before_is_said_by_every_sink_once(void **state)
     }
 }
 
-static void a_text_line_says_what_was_lost_too(void **state)
-{
-    (void)state;
-    for (unsigned lost = 1; lost <= 2; lost++) {
-        struct key_table keys = test_keys();
-        struct sink_options file = to_file(in_folder(lost == 1 ? "text-1" : "text-2"));
-        struct alert_options options = {.sinks = &file,
-                                        .sinks_count = 1,
-                                        .live = true,
-                                        .keys = &keys,
-                                        .format = alert_format_find("text"),
-                                        .folds_max = 10};
-        struct alerts *alerts;
-        struct error error;
-        assert_int_equal(alerts_create(&options, &alerts, &error), 0);
-        struct record record = test_record();
-        alerts_note_lost(alerts, lost);
-        test_take(alerts, &record, TOKEN);
-        assert_int_equal(alerts_finish(alerts, &error), 0);
-        alerts_destroy(alerts);
-        size_t length;
-        char *text = read_file(file.path, &length);
-        assert_non_null(
-            strstr(text, lost == 1 ? "  (1 alert lost before this one)\n" : "  (2 alerts lost before this one)\n"));
-        free(text);
-    }
-}
-
 /* A disk that is full in the middle of a line, and has room again. */
 static void a_line_goes_on_where_a_full_disk_stopped_it(void **state)
 {
@@ -892,7 +864,6 @@ int main(void)
         TEST(a_sink_that_blocks_does_not_stop_the_others),
         TEST(every_jam_is_told_by_the_line_behind_it),
         TEST(what_was_lost_before_is_said_by_every_sink_once),
-        TEST(a_text_line_says_what_was_lost_too),
         TEST(a_line_goes_on_where_a_full_disk_stopped_it),
         TEST(a_disk_that_stays_full_costs_its_own_lines_only),
         TEST(a_fifo_waits_for_a_reader_and_for_another),

@@ -121,12 +121,13 @@ static int ask_ethtool(const char *name, void *request)
     return code;
 }
 
-unsigned interface_queues(const char *name)
+void interface_queues(const char *name, unsigned *paired, unsigned *all)
 {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     if (ask_ethtool(name, &channels) != 0)
-        return 0;
-    return channels.combined_count + channels.rx_count;
+        memset(&channels, 0, sizeof(channels));
+    *paired = channels.combined_count;
+    *all = channels.combined_count + channels.rx_count;
 }
 
 bool interface_joins_segments(const struct interface *interface)

@@ -23,8 +23,9 @@ struct interface {
 /* By its name, or where that is NULL by its number. 0, -ENODEV where there is none, or another negative errno. */
 int interface_find(const char *name, unsigned index, struct interface *interface);
 
-/* Receive queues that the kernel uses for it now; 0 where it does not say. */
-unsigned interface_queues(const char *name);
+/* Receive queues that the kernel uses for it now: in pairs with queues to send with, and all. 0 where it does not say.
+ */
+void interface_queues(const char *name, unsigned *paired, unsigned *all);
 
 /* Whether what it receives may be longer than its MTU: segments joined on receipt (GRO, LRO), or never cut because the
  * other end of a virtual interface left that to hardware which isn't there. */

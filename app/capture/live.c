@@ -204,8 +204,11 @@ void ports_close(struct ports *ports)
         return;
     ports_stop(ports);
     for (unsigned i = 0; i < ports->count; i++) {
-        rte_eth_dev_close(ports->ports[i].port_id);
-        free(ports->ports[i].queues);
+        struct live_port *port = &ports->ports[i];
+        rte_eth_dev_close(port->port_id);
+        if (port->device.is_ours && port->info.device != NULL)
+            rte_dev_remove(port->info.device);
+        free(port->queues);
     }
     live_sources_free(ports);
     live_pools_free(ports);

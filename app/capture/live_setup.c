@@ -10,6 +10,8 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "listening.h"
+
 #define DESCRIPTORS_USUAL 4096u
 #define TX_DESCRIPTORS    512u
 
@@ -191,14 +193,19 @@ static bool try_otherwise(struct live_port *port)
 static int configure_somehow(struct live_port *port, struct error *error)
 {
     const char *step;
+    char said[256];
     int code;
-    do
+    do {
+        struct listening listening;
+        listening_begin(&listening);
         code = configure(port, &step);
-    while (code != 0 && try_otherwise(port));
+        listening_end(&listening, said, sizeof(said));
+    } while (code != 0 && try_otherwise(port));
     if (code != 0)
         return error_set(error, -code,
-                         "%s: the device could not %s with %u queues, %u descriptors and an MTU of %u: %s",
-                         port->device.place, step, port->queues_count, port->descriptors, port->mtu, strerror(-code));
+                         "%s: the device could not %s with %u queues, %u descriptors and an MTU of %u: %s%s%s",
+                         port->device.place, step, port->queues_count, port->descriptors, port->mtu, said,
+                         said[0] != '\0' ? "; " : "", strerror(-code));
     return 0;
 }
 
@@ -225,6 +232,9 @@ int live_port_start(struct live_port *port, struct error *error)
     if (!port->uses_rss)
         port->rss.way = RSS_OFF;
     int code = rte_eth_promiscuous_enable(port->port_id);
+    if (code != 0 && port->description.promiscuous)
+        log_warning("port %s: promiscuous mode was refused (%s); only what is addressed to it is seen",
+                    port->device.given, strerror(-code));
     port->description.promiscuous = code == 0;
     rte_eth_allmulticast_enable(port->port_id);
     return 0;
@@ -243,6 +253,8 @@ void live_port_stop(struct live_port *port)
 int live_port_set_up(struct live_port *port, struct error *error)
 {
     port->uses_rss = port->queues_count > 1 && rss_is_offered(&port->info);
+    if (port->device.note[0] != '\0')
+        note(port, port->device.note);
     int code = configure_somehow(port, error);
     if (code != 0 || !port->uses_rss)
         return code;

@@ -108,7 +108,7 @@ struct port_description {
     /* Receive side scaling, in words; "no" where there is nothing to say. */
     char rss_asked[128], rss_accepted[128], rss_in_force[128];
     bool rss_symmetric;
-    char notes[256]; /* what else was not as asked: descriptors, promiscuous mode */
+    char notes[512]; /* what else was not as asked: descriptors, promiscuous mode */
 };
 void ports_describe(const struct ports *ports, unsigned i, struct port_description *description);
 

@@ -39,6 +39,7 @@ struct port_options {
 struct ports_options {
     const struct port_options *ports;
     unsigned count, workers;
+    bool no_hugepages; /* EAL starts without: a buffer then takes whole pages of 4 KiB. Matters to ports_memory_bytes */
 };
 
 struct ports;

@@ -101,6 +101,7 @@ int interface_find(const char *name, unsigned index, struct interface *interface
     const struct ifinfomsg *info = NLMSG_DATA(&answer.header);
     interface->index = (unsigned)info->ifi_index;
     interface->up = (info->ifi_flags & IFF_UP) != 0;
+    interface->promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
     interface->running = interface->up && (info->ifi_flags & IFF_RUNNING) != 0;
     const struct rtattr *attribute = IFLA_RTA(info);
     for (unsigned left = (unsigned)IFLA_PAYLOAD(&answer.header); RTA_OK(attribute, left);

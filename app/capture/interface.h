@@ -17,6 +17,7 @@ struct interface {
     unsigned mtu;
     bool up;      /* somebody set it up */
     bool running; /* and its link is up */
+    bool promiscuous;
     uint64_t rx_packets, tx_packets;
 };
 

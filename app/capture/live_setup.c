@@ -245,6 +245,9 @@ void live_port_stop(struct live_port *port)
     if (!port->started)
         return;
     rss_release(&port->rss, port->port_id);
+    /* An interface of the kernel keeps what was set, so it is left as it was found. */
+    if (port->description.promiscuous && port->device.interface.index != 0 && !port->device.interface.promiscuous)
+        rte_eth_promiscuous_disable(port->port_id);
     rte_eth_dev_stop(port->port_id);
     port->started = false;
 }

@@ -94,7 +94,8 @@ static uint64_t packets_of(const struct interface *interface)
 }
 
 /* AF_PACKET counts no losses that its driver would tell. What went by the interface until the watch before, and was
- * not taken until now, is most likely lost; what came since may still be in the kernel's ring. */
+ * not taken until now, is most likely lost; what came since may still be in the kernel's ring. Fragments of IPv4, which
+ * the kernel puts together for the driver (PACKET_FANOUT_FLAG_DEFRAG), make it too large. */
 static void estimate_missed(struct live_port *port, const struct interface *interface)
 {
     uint64_t came = since(packets_of(interface), port->interface_base), taken = packets_taken(port);

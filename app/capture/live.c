@@ -166,6 +166,7 @@ int ports_start(struct ports *ports, struct error *error)
             ports_stop(ports);
             return code;
         }
+        live_port_hear_all(port);
         live_watch_begin(ports, port);
     }
     ports->started = true;

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* What devices call a queue's losses, behind "rx_qN_". */
-static const char *const loss_names[] = {"errors", "dropped", "drops", "drop", "missed", "discards", "out_of_buffer"};
+static const char *const loss_names[] = {"errors", "dropped",  "drops",      "drop",
+                                         "missed", "discards", "drop_total", "out_of_buffer"};
 
 /* Finds the counters that tell losses by queue. ethdev gives each device "rx_qN_errors", whether or not it counts
  * them: what it says is believed once it was seen to count (take_losses). */
@@ -76,7 +77,16 @@ static void take_losses(struct live_port *port)
         of_queues += statistics->queue[q].lost;
     }
     bool none = statistics->missed + statistics->errors == 0;
-    statistics->losses_by_queue = port->loss_ids_count > 0 && (of_queues > 0 || (none && port->queues_count > 1));
+    statistics->losses_by_queue = port->loss_ids_count > 0 && (of_queues > 0 || none);
+}
+
+/* What is lost of the only queue is known without more. */
+static void book_on_only_queue(struct live_port *port)
+{
+    if (port->queues_count != 1)
+        return;
+    port->statistics.queue[0].lost = port->statistics.missed;
+    port->statistics.losses_by_queue = true;
 }
 
 static uint64_t packets_taken(const struct live_port *port)
@@ -164,6 +174,7 @@ void live_watch_port(struct ports *ports, struct live_port *port)
             watch_interface(port);
         else
             watch_link(port);
+        book_on_only_queue(port);
     }
     pthread_mutex_unlock(&ports->lock);
 }

@@ -127,7 +127,8 @@ struct port_statistics {
     uint64_t missed;         /* arrived and lost for want of a free descriptor (imissed, or the kernel's ring) */
     uint64_t errors;         /* arrived broken (ierrors) */
     uint64_t no_buffer;      /* not received for want of a free mbuf (rx_nombuf) */
-    bool missed_is_estimate; /* the device does not count: the interface's own counters against what was received */
+    bool missed_is_estimate; /* the device does not count: the interface's own counters against what was received; it
+                              * may become less again */
     bool losses_by_queue;    /* false: the device tells them for the whole port only */
     bool link_up, gone;
     unsigned link_mbps;   /* 0: not known */

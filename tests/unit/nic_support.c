@@ -132,11 +132,20 @@ WRAP(int, rte_eth_dev_start, uint16_t port_id)
     struct nic *nic = nic_of(port_id);
     if (nic != NULL && nic->needs_tx_at_start && nic->tx_queues == 0)
         return -EINVAL;
+    if (nic != NULL && nic->start_code != 0)
+        return nic->start_code;
     if (nic != NULL) {
         nic->starts++;
         memset(nic->table, 0, sizeof(nic->table));
     }
     return __real_rte_eth_dev_start(port_id);
+}
+
+WRAP(int, rte_eth_promiscuous_enable, uint16_t port_id)
+{
+    struct nic *nic = nic_of(port_id);
+    return nic != NULL && nic->promiscuous_code != 0 ? nic->promiscuous_code
+                                                     : __real_rte_eth_promiscuous_enable(port_id);
 }
 
 WRAP(int, rte_eth_dev_rss_hash_update, uint16_t port_id, struct rte_eth_rss_conf *conf)

@@ -22,6 +22,7 @@ struct nic {
     uint64_t offloads, types;
     uint8_t key_bytes;
     uint16_t table_size;
+    int start_code, promiscuous_code;              /* what these answer, where not 0 */
     bool needs_tx_at_configure, needs_tx_at_start; /* as many queues to send with as to receive with */
     bool key_by_update, key_at_configure;          /* when it takes a key */
     bool hides_key;                                /* rte_eth_dev_rss_hash_conf_get is not there */

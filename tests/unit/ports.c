@@ -362,6 +362,40 @@ static void what_a_device_has_not_is_refused_with_what_it_has(void **state)
     assert_refused(many, PORTS_MAX + 1, -EINVAL, (const char *[]){"17 ports; 1 to 16", NULL});
 }
 
+static void a_device_that_does_not_start_is_given_up(void **state)
+{
+    (void)state;
+    static const int codes[] = {-EIO, -EAGAIN};
+    for (unsigned i = 0; i < RTE_DIM(codes); i++) {
+        nics[0] = nic_usual();
+        nics[0].start_code = codes[i];
+        struct ports *ports;
+        struct error error;
+        assert_int_equal(try_to_create(rings, 1, 4, &ports, &error), codes[i]);
+        assert_has(error.text, "/ports/0/device (net_ring0): the device could not be started");
+    }
+}
+
+static void a_port_that_hears_only_what_is_addressed_to_it_is_said(void **state)
+{
+    (void)state;
+    static const int codes[] = {0, -ENOTSUP, -EPERM};
+    for (unsigned i = 0; i < RTE_DIM(codes); i++) {
+        char text[2048];
+        nics[0] = nic_usual();
+        nics[0].promiscuous_code = codes[i];
+        struct ports *ports = create(rings, 1, 4);
+        messages_begin();
+        start(ports);
+        messages_end(text, sizeof(text));
+        assert_int_equal(count_of(text, "promiscuous mode was refused"), codes[i] == -EPERM);
+        struct port_description description;
+        ports_describe(ports, 0, &description);
+        assert_int_equal(description.promiscuous, codes[i] == 0);
+        ports_close(ports);
+    }
+}
+
 static void a_pool_that_does_not_fit_says_how_it_is_reckoned(void **state)
 {
     (void)state;
@@ -486,6 +520,8 @@ int main(void)
         cmocka_unit_test(long_frames_come_in_chains_or_in_one_long_buffer),
         cmocka_unit_test(fewer_descriptors_than_were_asked_for_are_told),
         cmocka_unit_test(what_a_device_has_not_is_refused_with_what_it_has),
+        cmocka_unit_test(a_device_that_does_not_start_is_given_up),
+        cmocka_unit_test(a_port_that_hears_only_what_is_addressed_to_it_is_said),
         cmocka_unit_test(a_pool_that_does_not_fit_says_how_it_is_reckoned),
         cmocka_unit_test(the_memory_told_before_is_enough),
         cmocka_unit_test(packets_of_a_capture_come_through_net_pcap),

@@ -153,6 +153,29 @@ static void frames_come_whole_and_in_order(void **state)
     }
 }
 
+/* The kernel takes a tag off; what comes to us has it again. */
+static void tags_of_a_vlan_stay_in_the_frame(void **state)
+{
+    (void)state;
+    NEEDS_A_NAMESPACE();
+    static const char *const devices[] = {"net_af_packet0,iface=tap0", "net_af_xdp0,iface=tap0"};
+    static const uint8_t tag[] = {0x81, 0x00, 0x00, 0x2a, 0x08, 0x00, 0x45};
+    for (unsigned d = 0; d < RTE_DIM(devices); d++) {
+        struct ports *ports = start(devices[d]);
+        uint8_t frame[100] = {0};
+        memset(frame, 0xff, ETH_ALEN);
+        memcpy(frame + 12, tag, sizeof(tag));
+        assert_int_equal(send(far_fd, frame, sizeof(frame), 0), sizeof(frame));
+        struct rte_mbuf *mbuf;
+        assert_int_equal(take(ports, &mbuf, 1), 1);
+        assert_int_equal(rte_pktmbuf_pkt_len(mbuf), sizeof(frame));
+        assert_int_equal(*capture_wire_length(mbuf), sizeof(frame));
+        assert_memory_equal(rte_pktmbuf_mtod(mbuf, uint8_t *), frame, sizeof(frame));
+        rte_pktmbuf_free(mbuf);
+        ports_close(ports);
+    }
+}
+
 /* As segments are that the other end did not cut; only what is longer than any mbuf is cut, and seen to be. */
 static void frames_of_64_kib_come_whole_and_a_shorter_place_cuts_them_visibly(void **state)
 {
@@ -326,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_come_whole_and_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tags_of_a_vlan_stay_in_the_frame, set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_of_64_kib_come_whole_and_a_shorter_place_cuts_them_visibly, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_af_packet_loses_is_estimated_and_what_af_xdp_loses_is_counted, set_up,

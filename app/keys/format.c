@@ -32,10 +32,11 @@ static bool is_text(const char *text, size_t length)
 static const struct format {
     bool (*is)(const char *text, size_t length);
     int (*read)(struct key_list *list, struct source *source);
+    const char *name; /* of what no line can be appended to */
 } formats[] = {
-    {is_json, key_list_read_jwks},
-    {is_pem, key_list_read_pem},
-    {is_text, key_list_read_text},
+    {is_json, key_list_read_jwks, "a JWK Set"},
+    {is_pem, key_list_read_pem, "PEM"},
+    {is_text, key_list_read_text, NULL},
 };
 
 /* ---- mistakes ---- */
@@ -106,32 +107,66 @@ static const char *find_binary(const uint8_t *text, size_t length)
 /* How much of a file tells its kind: openssl x509 -text writes a few KiB before the PEM block. */
 #define TELLING_BYTES (64 * 1024)
 
-static int read_source(struct key_list *list, struct source *source)
+/* What stands at a file's beginning, NUL-terminated, and read past a mark of UTF-8. */
+struct beginning {
+    size_t length;
+    char text[TELLING_BYTES + 1];
+};
+
+/* 0, or a negative errno. *mistake: what the file is that is no list, or NULL. */
+static int read_beginning(struct source *source, struct beginning *beginning, const char **mistake)
 {
     int filled = 1;
     while (filled > 0 && source->end < TELLING_BYTES)
         filled = source_fill(source);
     if (filled < 0)
         return filled;
-    if (source->end == 0)
-        return error_set(source->error, EINVAL, "key list %s is empty; allowed is one key at least", source->path);
-    const char *mistake = find_mistake(source->buffer, source->end);
-    if (mistake != NULL)
-        return error_set(source->error, EINVAL, "key list %s is %s", source->path, mistake);
+    *mistake = find_mistake(source->buffer, source->end);
     if (source->end >= 3 && memcmp(source->buffer, "\xef\xbb\xbf", 3) == 0)
         source->mark = source->at = 3;
+    size_t length = source->end - source->at;
+    beginning->length = length < TELLING_BYTES ? length : TELLING_BYTES;
+    memcpy(beginning->text, source->buffer + source->at, beginning->length);
+    beginning->text[beginning->length] = '\0';
+    return 0;
+}
 
-    char telling[TELLING_BYTES + 1];
-    size_t length = source->end - source->at < TELLING_BYTES ? source->end - source->at : TELLING_BYTES;
-    memcpy(telling, source->buffer + source->at, length);
-    telling[length] = '\0';
+static const struct format *find_format(const struct beginning *beginning, const char **mistake)
+{
     const struct format *format = formats;
-    while (!format->is(telling, length))
+    while (!format->is(beginning->text, beginning->length))
         format++;
-    mistake = format->is == is_text ? find_binary((const uint8_t *)telling, length) : NULL;
+    if (*mistake == NULL && format->is == is_text)
+        *mistake = find_binary((const uint8_t *)beginning->text, beginning->length);
+    return format;
+}
+
+static int read_source(struct key_list *list, struct source *source)
+{
+    struct beginning beginning;
+    const char *mistake;
+    int result = read_beginning(source, &beginning, &mistake);
+    if (result < 0)
+        return result;
+    if (source->end == 0)
+        return error_set(source->error, EINVAL, "key list %s is empty; allowed is one key at least", source->path);
+    const struct format *format = find_format(&beginning, &mistake);
     if (mistake != NULL)
         return error_set(source->error, EINVAL, "key list %s is %s", source->path, mistake);
     return format->read(list, source);
+}
+
+int key_list_tell_kind(struct source *source, const char **kind, bool *is_blank)
+{
+    struct beginning beginning;
+    int result = read_beginning(source, &beginning, kind);
+    if (result < 0)
+        return result;
+    const struct format *format = find_format(&beginning, kind);
+    if (*kind == NULL)
+        *kind = format->name;
+    *is_blank = strspn(beginning.text, " \t\r\n") == beginning.length;
+    return 0;
 }
 
 int key_list_read(struct key_list *list, struct source *source)

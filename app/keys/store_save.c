@@ -113,8 +113,10 @@ static int look_for(struct saving *saving, struct source *source, const char *id
         if (line_is(source->buffer + source->mark, source->at - source->mark, id))
             saving->is_there = true;
         saving->needs_newline = filled == 0 && source->at > source->mark;
-        if (filled == 0)
+        if (filled == 0) {
+            saving->line = source->line + saving->needs_newline;
             return 0;
+        }
         source_take(source);
         source->mark = source->at;
     }

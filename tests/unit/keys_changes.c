@@ -466,6 +466,43 @@ static void a_table_that_is_full_grows_and_no_reader_misses_a_key(void **state)
     assert_int_equal(heap_bytes(), before);
 }
 
+/* Names that no id tells have another position in a larger index, from which they are to be taken all the same. */
+static void a_larger_index_knows_all_names_of_an_entry(void **state)
+{
+    (void)state;
+    struct key_list *list = files_new_list();
+    struct spelled name[2] = {spell_thumbprint(1, 3), spell_thumbprint(2, 3)};
+    char content[400], id[32];
+    snprintf(
+        content, sizeof(content),
+        "{\"keys\":[{\"kid\":\"a\",\"x5t\":\"%s\"},{\"kid\":\"b\",\"x5t\":\"%s\"},{\"kid\":\"c\",\"x5t\":\"%s\"}]}",
+        name[0].id, name[1].id, name[1].id);
+    assert_int_equal(files_add(list, content, strlen(content), NULL), 0);
+    struct key_table *table = new_table(list);
+    must_remove(table, "a", 1);
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(id, sizeof(id), "plain-%u", i);
+        must_add(table, id);
+    }
+    struct key_matches matches;
+    struct key_entry entry;
+    bool narrowed;
+    key_table_find(table, KEY_NAME_SHA1, name[1].thumbprint, THUMBPRINT, &matches);
+    assert_int_equal(matches.count, 2);
+    must_remove(table, "b", 1);
+    key_table_find(table, KEY_NAME_SHA1, name[1].thumbprint, THUMBPRINT, &matches);
+    assert_int_equal(matches.count, 1); /* taken out, not only marked */
+    assert_true(key_matches_next(&matches, &entry, &narrowed));
+    assert_string_equal(entry.id, "c");
+    must_remove(table, name[1].id, 1);
+    key_table_find(table, KEY_NAME_SHA1, name[1].thumbprint, THUMBPRINT, &matches);
+    assert_int_equal(matches.count, 0);
+    key_table_find(table, KEY_NAME_SHA1, name[0].thumbprint, THUMBPRINT, &matches);
+    assert_int_equal(matches.count, 0);
+    assert_int_equal(key_table_names(table), 20000);
+    key_table_destroy(table);
+}
+
 static void any_number_of_changes_takes_no_more_memory(void **state)
 {
     (void)state;
@@ -640,6 +677,7 @@ int main(void)
         cmocka_unit_test(what_is_no_key_id_is_refused_and_not_repeated),
         cmocka_unit_test(a_walk_goes_on_where_it_was_while_keys_change),
         cmocka_unit_test(what_a_reader_holds_stays_until_it_is_quiescent_however_much_changes),
+        cmocka_unit_test(a_larger_index_knows_all_names_of_an_entry),
         cmocka_unit_test(any_number_of_changes_takes_no_more_memory),
         cmocka_unit_test(a_table_that_is_full_grows_and_no_reader_misses_a_key),
         cmocka_unit_test(random_changes_under_readers_give_what_a_plain_model_says),

@@ -433,6 +433,9 @@ static void a_key_saved_in_a_file_of_the_store_becomes_the_files(void **state)
     struct key_entry entry;
     assert_true(finds(set.table, "b", &entry));
     assert_string_equal(entry.source, "ctl");
+    struct key_store_added added = must_add(&set, "b", NULL);
+    assert_string_equal(added.source, set.file); /* where it is, to whoever asks for that */
+    assert_int_equal(added.line, 2);
     must_reload(set.store, set.table);
     assert_true(finds(set.table, "b", &entry));
     assert_string_equal(entry.source, set.file);
@@ -448,6 +451,12 @@ static void a_key_saved_in_a_file_of_the_store_becomes_the_files(void **state)
     must_reload(set.store, set.table);
     assert_true(finds(set.table, "d", &entry));
     assert_string_equal(entry.source, "ctl");
+    assert_string_equal(must_remove(&set, "d").shown[0].source, "ctl");
+    must_add(&set, "e", set.file);
+    struct key_store_removed removed = must_remove(&set, "e"); /* it would come back */
+    assert_int_equal(removed.from_files, 1);
+    assert_string_equal(removed.shown[0].source, set.file);
+    assert_int_equal(removed.shown[0].line, 2);
     set_end(&set);
 }
 

@@ -341,6 +341,22 @@ static void a_file_that_is_closed_as_it_was_is_no_reason_unless_it_is_new(void *
     watch_end(&watched);
 }
 
+static void files_that_vanish_together_are_all_told(void **state)
+{
+    (void)state;
+    const char *files[] = {in_folder("lists/one"), in_folder("lists/two")};
+    assert_int_equal(mkdir(in_folder("lists"), 0700), 0);
+    put(files[0], "a\n");
+    put(files[1], "b\n");
+    struct watched watched = watch_files(files, 2);
+    assert_int_equal(rename(in_folder("lists"), in_folder("away")), 0);
+    assert_vanished(&watched, files[0]);
+    assert_non_null(strstr(watched.vanished.text, files[1]));
+    assert_int_equal(rename(in_folder("away"), in_folder("lists")), 0);
+    assert_changed(&watched);
+    watch_end(&watched);
+}
+
 static void links_in_a_circle_are_a_file_that_is_not_there(void **state)
 {
     (void)state;
@@ -394,6 +410,7 @@ int main(void)
         STORE_TEST(a_bad_file_is_tried_again_with_each_change),
         STORE_TEST(what_was_saved_here_is_no_reason_to_read_it_all_again),
         STORE_TEST(a_file_that_is_closed_as_it_was_is_no_reason_unless_it_is_new),
+        STORE_TEST(files_that_vanish_together_are_all_told),
         STORE_TEST(links_in_a_circle_are_a_file_that_is_not_there),
         STORE_TEST(a_path_from_where_the_process_stands_is_watched_too),
     };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "running.h"
 
@@ -38,6 +39,11 @@ int answer_keys_add(void *context, const struct control_request *request, struct
     struct running *running = context;
     const char *path = request->arguments_count > 1 ? request->arguments[1] : NULL;
     struct key_store_added added;
+    /* The file is written with this process's rights, which a member of the socket's group does not have. */
+    if (path != NULL && request->uid != 0 && request->uid != geteuid())
+        return error_set(error, EPERM,
+                         "only root and the user that bearertap runs as may have a key saved to a file; "
+                         "without --save it is added");
     int result =
         key_store_add(running->keys, pipeline_keys(running->pipeline), request->arguments[0], path, &added, error);
     if (result != 0)

@@ -21,6 +21,7 @@ const struct counter_row outcome_rows[OUTCOMES] = {
     [OUTCOME_BAD_TCP_HEADER] = {"bad_tcp_header", "TCP headers whose data offset does not fit the packet"},
     [OUTCOME_FLOW_TABLE_FULL] = {"flow_table_full", "segments of connections for which there was no room"},
     [OUTCOME_FILTERED] = {"filtered", "segments of connections that the filter leaves out"},
+    [OUTCOME_RING_FULL] = {"ring_full", "segments for which their worker, being behind, had no room (`run`)"},
 };
 
 const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
@@ -32,6 +33,7 @@ const struct counter_row byte_outcome_rows[BYTE_OUTCOMES] = {
     [BYTES_SKIPPED_BODY] = {"skipped_body", "of responses' bodies, left out by scan.responses"},
     [BYTES_SKIPPED_RESPONSE] = {"skipped_response", "of what servers send, left out by scan.responses \"none\""},
     [BYTES_FILTERED] = {"filtered", "of connections that the filter leaves out"},
+    [BYTES_RING_FULL] = {"ring_full", "of segments for which their worker had no room (`run`)"},
 };
 
 const struct counter_row event_rows[EVENTS] = {
@@ -72,6 +74,8 @@ const struct counter_row event_rows[EVENTS] = {
     [EVENT_CONTEXT_EVICTED] = {"context_evicted", "request contexts let go for want of room"},
     [EVENT_CONTEXT_UNKNOWN] = {"context_unknown", "tokens whose request could not be read"},
     [EVENT_CHUNKS_EXHAUSTED] = {"chunks_exhausted", "tokens cut short or left out because the chunk pool was empty"},
+    [EVENT_RECORDS_LOST] = {"records_lost",
+                            "tokens with a possible finding that the alert side was too slow for (`run`)"},
     [EVENT_EXTRAS_FULL] = {"extras_full", "times a direction found no room for held data, captures or context"},
 };
 

@@ -244,7 +244,7 @@ static int measure_bytes_per_key(const struct bench_settings *settings, json_t *
     struct rte_malloc_socket_stats before, after;
     int status = lap_keys(0, MANY_KEYS, &list, error);
     if (status == 0)
-        status = eal_start(key_list_table_bytes(list) + ((size_t)128 << 20), 1, error);
+        status = eal_start_for_files(key_list_table_bytes(list) + ((size_t)128 << 20), 1, error);
     if (status != 0)
         return status;
     rte_malloc_get_socket_stats(0, &before);

@@ -182,7 +182,7 @@ static int start_eal(struct trial *trial, const struct side_options *options, st
         threads = options[i].threads > threads ? options[i].threads : threads;
     }
     trial->pinned = choose_cpus(threads);
-    int status = eal_start(memory, threads + 1, error);
+    int status = eal_start_for_files(memory, threads + 1, error);
     return status != 0 ? status : capture_register_fields(error);
 }
 

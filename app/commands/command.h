@@ -24,6 +24,7 @@ extern const struct command read_command;
 extern const struct command keys_command;
 extern const struct command gen_command;
 extern const struct command bench_command;
+extern const struct command ctl_command;
 
 /* A token given by mistake where a name belongs must not be repeated in a message. What is a file's name is none. */
 bool argument_looks_like_token(const char *argument);
@@ -51,7 +52,7 @@ int key_arguments_check(const char *command, const char *const *arguments, int c
                         int files_count);
 int key_argument_add(struct key_list *list, const char *argument, struct error *error);
 
-/* configuration_read, for a command: a token among the key lists is refused before any message could repeat it. */
+/* configuration_read, for a command: a token in a name's place is refused before any message could repeat it. */
 int configuration_load(const char *path, struct configuration *configuration, struct error *error);
 
 static inline const char *plural(uint64_t count)

@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
     &keys_command,
     &gen_command,
     &bench_command,
+    &ctl_command,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

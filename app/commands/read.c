@@ -89,6 +89,15 @@ static int load_keys(struct read_options *options)
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* Lines are the same for all sinks, and what a terminal likes no file should have. */
+static bool is_all_standard_output(const struct configuration *configuration)
+{
+    bool all = true;
+    for (unsigned i = 0; i < configuration->sinks_count; i++)
+        all = all && !sink_kind_has_path(configuration->sinks[i].kind);
+    return all;
+}
+
 /* What the command line does not say, the configuration may, and else what is usual. */
 static int configure(struct read_options *options, bool terminal)
 {
@@ -101,6 +110,8 @@ static int configure(struct read_options *options, bool terminal)
             return EXIT_FAILED;
         }
     }
+    terminal = terminal && is_all_standard_output(configuration);
+    pipeline->color = pipeline->color && terminal;
     if (pipeline->format == NULL)
         pipeline->format = configuration->format;
     if (pipeline->format == NULL)
@@ -111,6 +122,12 @@ static int configure(struct read_options *options, bool terminal)
         pipeline->workers = usable_cpus();
     pipeline->filter = filter_is_empty(&configuration->filter) ? NULL : &configuration->filter;
     pipeline->responses = configuration->responses;
+    pipeline->flows_max = configuration->flows_max;
+    pipeline->idle_timeout_s = configuration->idle_timeout_s;
+    pipeline->held_bytes_max = configuration->held_bytes_max;
+    pipeline->sinks = configuration->sinks;
+    pipeline->sinks_count = configuration->sinks_count;
+    pipeline->observer_name = configuration->sensor;
     return EXIT_DONE;
 }
 

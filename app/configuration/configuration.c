@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bearertap/nearest.h>
@@ -165,6 +166,15 @@ static int walk_array(struct place *place, const json_t *value)
     return result;
 }
 
+/* Each member is good, and together they may not be. */
+static int check_members(const struct place *place, const struct configuration_row *row)
+{
+    char fault[128];
+    if (row->check == NULL || row->check(&place->of, fault, sizeof(fault)))
+        return 0;
+    return error_set(place->error, EINVAL, "%s: %s: %s", place->file, shown_path(place), fault);
+}
+
 static int walk(struct place *place, const json_t *value)
 {
     const struct configuration_row *row = find_row(place->pattern);
@@ -173,9 +183,12 @@ static int walk(struct place *place, const json_t *value)
         (is_array && (json_array_size(value) < row->least || json_array_size(value) > row->most)) ||
         (row->take != NULL && !row->take(&place->of, value)))
         return refuse(place, row, value);
-    if (is_object)
-        return walk_object(place, value);
-    return is_array ? walk_array(place, value) : 0;
+    int result = 0;
+    if (is_object || (row->kind == CONFIGURATION_VALUE_OR_OBJECT && json_is_object(value)))
+        result = walk_object(place, value);
+    else if (is_array)
+        result = walk_array(place, value);
+    return result == 0 ? check_members(place, row) : result;
 }
 
 static const char *fault_of(const json_error_t *error)
@@ -203,11 +216,12 @@ static const char *fault_of(const json_error_t *error)
     }
 }
 
-int configuration_parse(struct configuration *configuration, const char *name, const char *text, size_t length,
-                        struct error *error)
+static int parse_in(struct configuration *configuration, const char *name, size_t folder_length, const char *text,
+                    size_t length, struct error *error)
 {
     json_error_t fault;
     memset(configuration, 0, sizeof(*configuration));
+    configuration->hugepages = true;
     if (length > CONFIGURATION_BYTES_MAX)
         return error_set(error, EFBIG, "%s is longer than the 1 MiB that a configuration may have", name);
     size_t space = 0;
@@ -218,10 +232,27 @@ int configuration_parse(struct configuration *configuration, const char *name, c
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (root == NULL)
         return error_set(error, EINVAL, "%s:%d:%d: %s", name, fault.line, fault.column, fault_of(&fault));
-    struct place place = {.file = name, .of = {.configuration = configuration}, .error = error};
+    struct place place = {
+        .file = name,
+        .of = {.configuration = configuration, .folder = name, .folder_length = folder_length},
+        .error = error,
+    };
     int result = walk(&place, root);
     json_decref(root);
     return result;
+}
+
+/* Up to its last slash, which is in it; 0 where there is none. */
+static size_t folder_length_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? (size_t)(slash + 1 - path) : 0;
+}
+
+int configuration_parse(struct configuration *configuration, const char *name, const char *text, size_t length,
+                        struct error *error)
+{
+    return parse_in(configuration, name, folder_length_of(name), text, length, error);
 }
 
 /* All of it and one byte more, which tells that it is too long; a pipe's comes in pieces. */
@@ -244,22 +275,39 @@ static ssize_t read_all(int fd, char *bytes, size_t capacity)
 int configuration_read(struct configuration *configuration, const char *path, struct error *error)
 {
     memset(configuration, 0, sizeof(*configuration));
+    struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set(error, errno, "cannot open configuration %s: %s", path, strerror(errno));
+    /* /dev/stdin and /proc/self/fd/63 say nothing of where it came from. */
+    bool lies_in_a_folder = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     char *text = calloc(1, CONFIGURATION_BYTES_MAX + 2);
     ssize_t length = text != NULL ? read_all(fd, text, CONFIGURATION_BYTES_MAX + 1) : -ENOMEM;
     close(fd);
-    int result = length >= 0
-                     ? configuration_parse(configuration, path, text, (size_t)length, error)
-                     : error_set(error, (int)-length, "cannot read configuration %s: %s", path, strerror((int)-length));
+    int result =
+        length >= 0
+            ? parse_in(configuration, path, lies_in_a_folder ? folder_length_of(path) : 0, text, (size_t)length, error)
+            : error_set(error, (int)-length, "cannot read configuration %s: %s", path, strerror((int)-length));
     free(text);
     return result;
 }
 
+static void release_all(char **texts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        free(texts[i]);
+}
+
 void configuration_release(struct configuration *configuration)
 {
-    for (unsigned i = 0; i < configuration->keys_count; i++)
-        free(configuration->keys[i]);
-    configuration->keys_count = 0;
+    release_all(configuration->keys, configuration->keys_count);
+    release_all(configuration->eal, configuration->eal_count);
+    for (unsigned i = 0; i < configuration->ports_count; i++)
+        free(configuration->ports[i].device);
+    for (unsigned i = 0; i < configuration->sinks_count; i++)
+        free((char *)(uintptr_t)configuration->sinks[i].path);
+    free(configuration->sensor);
+    free(configuration->control_socket);
+    free(configuration->control_group);
+    memset(configuration, 0, sizeof(*configuration));
 }

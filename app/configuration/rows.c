@@ -1,122 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* All that can be configured: a row each, and a function that takes its value. */
+/* All that can be configured: a row each. */
 #include "rows.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <bearertap/alert.h>
-#include <bearertap/spread.h>
-
-/* Larger depths are as good as "all". */
-#define DEPTH_MAX (1 << 30)
+#include "values.h"
 
 /* As the texts below, the schema and the README say. */
-_Static_assert(SPREAD_WORKERS_MAX == 64, "workers");
-_Static_assert(DEPTH_MAX == 1073741824, "scan.responses");
+_Static_assert(SPREAD_WORKERS_MAX == 64, "workers, ports.queues");
+_Static_assert(CONFIGURATION_PORTS_MAX == 16, "ports");
 _Static_assert(CONFIGURATION_KEYS_MAX == 64, "keys");
+_Static_assert(CONFIGURATION_SINKS_MAX == 16, "alerts.sinks");
+_Static_assert(CONFIGURATION_EAL_MAX == 64, "eal");
 _Static_assert(FILTER_RULES_MAX == 16, "filter.include, filter.exclude");
 _Static_assert(FILTER_ADDRESSES_MAX == 16, "addresses");
 _Static_assert(FILTER_PORTS_MAX == 16, "ports");
 
-/* A whole number, written in whatever way (JSON knows no other numbers than real ones). */
-static bool take_integer(const json_t *value, double least, double most, double *number)
-{
-    if (!json_is_number(value))
-        return false;
-    *number = json_number_value(value);
-    return *number >= least && *number <= most && *number == floor(*number);
-}
-
-static bool take_key(struct configuration_place *place, const json_t *value)
-{
-    struct configuration *configuration = place->configuration;
-    const char *text = json_string_value(value);
-    /* Standard input is the command line's to give. */
-    if (text == NULL || text[0] == '\0' || strcmp(text, "-") == 0 || strcmp(text, "id:") == 0)
-        return false;
-    char *key = strdup(text);
-    if (key == NULL)
-        return false;
-    configuration->keys[configuration->keys_count++] = key;
-    return true;
-}
-
-static bool take_workers(struct configuration_place *place, const json_t *value)
-{
-    double number;
-    if (!take_integer(value, 1, SPREAD_WORKERS_MAX, &number))
-        return false;
-    place->configuration->workers = (unsigned)number;
-    return true;
-}
-
-static bool take_format(struct configuration_place *place, const json_t *value)
-{
-    const char *text = json_string_value(value);
-    place->configuration->format = text != NULL ? alert_format_find(text) : NULL;
-    return place->configuration->format != NULL;
-}
-
-static bool take_responses(struct configuration_place *place, const json_t *value)
-{
-    struct response_policy *responses = &place->configuration->responses;
-    const char *text = json_string_value(value);
-    double number;
-    *responses = (struct response_policy){RESPONSES_TO_DEPTH, 0};
-    if (text == NULL) {
-        if (!take_integer(value, 0, DEPTH_MAX, &number))
-            return false;
-        responses->depth = (uint64_t)number;
-        return true;
-    }
-    if (strcmp(text, "all") == 0)
-        responses->scan = RESPONSES_ALL;
-    else if (strcmp(text, "none") == 0)
-        responses->scan = RESPONSES_NONE;
-    else
-        return strcmp(text, "headers") == 0;
-    return true;
-}
-
-static bool begin_rule(struct configuration_place *place, struct filter_rules *rules, const json_t *value)
-{
-    place->rule = &rules->rules[rules->count++];
-    return json_object_size(value) > 0;
-}
-
-static bool begin_include(struct configuration_place *place, const json_t *value)
-{
-    return begin_rule(place, &place->configuration->filter.include, value);
-}
-
-static bool begin_exclude(struct configuration_place *place, const json_t *value)
-{
-    return begin_rule(place, &place->configuration->filter.exclude, value);
-}
-
-static bool take_address(struct configuration_place *place, const json_t *value)
-{
-    const char *text = json_string_value(value);
-    return text != NULL && filter_prefix_read(text, &place->rule->prefixes[place->rule->prefixes_count++]);
-}
-
-static bool take_port(struct configuration_place *place, const json_t *value)
-{
-    struct filter_ports *ports = &place->rule->ports[place->rule->ports_count++];
-    const char *text = json_string_value(value);
-    if (text != NULL)
-        return filter_ports_read(text, ports);
-    double number;
-    if (!take_integer(value, 1, UINT16_MAX, &number))
-        return false;
-    *ports = (struct filter_ports){(uint16_t)number, (uint16_t)number};
-    return true;
-}
-
 static const char *const response_words[] = {"all", "headers", "none", NULL};
 static const char *const format_words[] = {"ecs", "text", NULL};
+static const char *const sink_words[] = {"stdout", "file", NULL};
 
 static const char addresses_allowed[] = "an address, or a prefix as in 10.0.0.0/8 or 2001:db8::/32";
 static const char ports_allowed[] = "a port from 1 to 65535, or a range as in \"8000-8999\"";
@@ -124,6 +24,62 @@ static const char rule_allowed[] = "an object with addresses, ports, or both";
 
 const struct configuration_row configuration_rows[] = {
     {.path = "", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
+    {.path = "/sensor",
+     .take = take_sensor,
+     .allowed = "a name of 1 to 255 bytes",
+     .meaning = "the observer's name in every alert",
+     .default_value = "the host's name"},
+    {.path = "/ports",
+     .kind = CONFIGURATION_ARRAY,
+     .least = 1,
+     .most = CONFIGURATION_PORTS_MAX,
+     .check = check_ports,
+     .allowed = "an array of 1 to 16",
+     .meaning = "where packets come from",
+     .default_value = "`run` needs one, `read` none"},
+    {.path = "/ports/*",
+     .kind = CONFIGURATION_OBJECT,
+     .take = begin_port,
+     .check = check_port,
+     .allowed = "an object with a device"},
+    {.path = "/ports/*/device",
+     .take = take_device,
+     .allowed = "a device of DPDK of 1 to 255 bytes, as in \"0000:3b:00.0\" or \"net_af_packet0,iface=tap0\"",
+     .meaning = "a NIC's address on the PCI bus, or a virtual device with its arguments",
+     .default_value = "must be there"},
+    {.path = "/ports/*/queues",
+     .take = take_queues,
+     .allowed = "a whole number from 1 to 64",
+     .meaning = "receive queues of the port",
+     .default_value = "one a worker, where the device has as many"},
+    {.path = "/ports/*/descriptors",
+     .take = take_descriptors,
+     .allowed = "a whole number from 64 to 32768",
+     .meaning = "packets that a queue holds",
+     .default_value = "as the device allows"},
+    {.path = "/ports/*/mtu",
+     .take = take_mtu,
+     .allowed = "a whole number from 68 to 65535",
+     .meaning = "the longest IP packet",
+     .default_value = "as the device has it"},
+    {.path = "/workers",
+     .kind = CONFIGURATION_VALUE_OR_OBJECT,
+     .take = take_workers,
+     .check = check_workers,
+     .allowed = "a whole number from 1 to 64, or an object with cpus, count, or both",
+     .meaning = "threads that inspect: how many, or an object with the next two; `-w` wins",
+     .default_value = "one a CPU"},
+    {.path = "/workers/cpus",
+     .take = take_cpus,
+     .shown = SHOWN_NUMBERS,
+     .allowed = "up to 64 numbers of CPUs from 0 to 1023, each once, as in \"2-5,8\"",
+     .meaning = "the CPUs that they run on, in `run`, one each",
+     .default_value = "any"},
+    {.path = "/workers/count",
+     .take = take_worker_count,
+     .allowed = "a whole number from 1 to 64",
+     .meaning = "how many; no more than `cpus`",
+     .default_value = "as many as `cpus`"},
     {.path = "/keys",
      .kind = CONFIGURATION_ARRAY,
      .most = CONFIGURATION_KEYS_MAX,
@@ -131,18 +87,22 @@ const struct configuration_row configuration_rows[] = {
      .meaning = "lists of revoked keys, beside those of `-k`",
      .default_value = "none"},
     {.path = "/keys/*", .take = take_key, .allowed = "the name of a file, or id: and a key id"},
-    {.path = "/workers",
-     .take = take_workers,
-     .allowed = "a whole number from 1 to 64",
-     .meaning = "threads that inspect; `-w` wins",
-     .default_value = "one a CPU"},
-    {.path = "/format",
-     .take = take_format,
-     .shown = SHOWN_WORD,
-     .allowed = "\"ecs\" or \"text\"",
-     .words = format_words,
-     .meaning = "how alerts are written; `-f` wins",
-     .default_value = "\"ecs\", on a terminal \"text\""},
+    {.path = "/flows", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
+    {.path = "/flows/max",
+     .take = take_flows_max,
+     .allowed = "a whole number from 1024 to 100000000",
+     .meaning = "connections that are followed at a time",
+     .default_value = "1048576"},
+    {.path = "/flows/idle_timeout_s",
+     .take = take_idle_timeout,
+     .allowed = "a whole number of seconds from 1 to 86400",
+     .meaning = "a connection is over after so many seconds without a packet",
+     .default_value = "300"},
+    {.path = "/flows/held_bytes_max",
+     .take = take_held_bytes_max,
+     .allowed = "a whole number of bytes from 1048576 to 68719476736",
+     .meaning = "memory for what waits for earlier bytes of its connection",
+     .default_value = "268435456"},
     {.path = "/scan", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
     {.path = "/scan/responses",
      .take = take_responses,
@@ -188,10 +148,73 @@ const struct configuration_row configuration_rows[] = {
          .meaning = "of a rule: ports, one of which the same end must have",                                           \
          .default_value = "any"},                                                                                      \
     {                                                                                                                  \
-        .path = "/filter/" list "/*/ports/*", .take = take_port, .shown = SHOWN_NUMBERS, .allowed = ports_allowed      \
+        .path = "/filter/" list "/*/ports/*", .take = take_port_number, .shown = SHOWN_NUMBERS,                        \
+        .allowed = ports_allowed                                                                                       \
     }
     RULE_ROWS("include"),
     RULE_ROWS("exclude"),
+    {.path = "/alerts", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
+    {.path = "/alerts/format",
+     .take = take_format,
+     .shown = SHOWN_WORD,
+     .allowed = "\"ecs\" or \"text\"",
+     .words = format_words,
+     .meaning = "how alerts are written; `-f` wins",
+     .default_value = "\"ecs\", on a terminal \"text\""},
+    {.path = "/alerts/sinks",
+     .kind = CONFIGURATION_ARRAY,
+     .least = 1,
+     .most = CONFIGURATION_SINKS_MAX,
+     .check = check_sinks,
+     .allowed = "an array of 1 to 16",
+     .meaning = "where alerts go: all of them to each",
+     .default_value = "standard output"},
+    {.path = "/alerts/sinks/*",
+     .kind = CONFIGURATION_OBJECT,
+     .take = begin_sink,
+     .check = check_sink,
+     .allowed = "an object with a type"},
+    {.path = "/alerts/sinks/*/type",
+     .take = take_sink_type,
+     .shown = SHOWN_WORD,
+     .allowed = "\"stdout\" or \"file\"",
+     .words = sink_words,
+     .meaning = "\"stdout\" or \"file\"",
+     .default_value = "must be there"},
+    {.path = "/alerts/sinks/*/path",
+     .take = take_sink_path,
+     .allowed = "the name of a file",
+     .meaning = "the file, which lines are added to",
+     .default_value = "a file must have one"},
+    {.path = "/control", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
+    {.path = "/control/socket",
+     .take = take_control_socket,
+     .allowed = "the name of a socket, with its folder of up to 107 bytes",
+     .meaning = "where `run` listens for `ctl`",
+     .default_value = "/run/bearertap.sock, of an ordinary user in its runtime folder"},
+    {.path = "/control/group",
+     .take = take_control_group,
+     .allowed = "the name of a group",
+     .meaning = "a group whose members may use the socket too",
+     .default_value = "none: its owner and root"},
+    {.path = "/memory", .kind = CONFIGURATION_OBJECT, .allowed = "an object"},
+    {.path = "/memory/hugepages",
+     .take = take_hugepages,
+     .allowed = "true or false",
+     .meaning = "`run` takes its memory from hugepages",
+     .default_value = "true"},
+    {.path = "/memory/mib",
+     .take = take_memory_mib,
+     .allowed = "a whole number from 64 to 1048576",
+     .meaning = "MiB of memory for DPDK",
+     .default_value = "as much as the rest of the configuration needs"},
+    {.path = "/eal",
+     .kind = CONFIGURATION_ARRAY,
+     .most = CONFIGURATION_EAL_MAX,
+     .allowed = "an array of up to 64",
+     .meaning = "further arguments for DPDK's EAL, one a string",
+     .default_value = "none"},
+    {.path = "/eal/*", .take = take_eal, .allowed = "a string of 1 to 1024 bytes"},
 };
 
 const unsigned configuration_rows_count = sizeof(configuration_rows) / sizeof(configuration_rows[0]);

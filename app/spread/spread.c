@@ -8,8 +8,10 @@
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
-/* A ring's size bounds how far the giver runs ahead; each packet in it keeps its bytes in memory, and in cache. */
-#define RING_PACKETS 1024
+/* A ring's size bounds how far the giver runs ahead; each packet in it keeps its bytes in memory, and in cache. Where
+ * the giver can't wait it is as long as a queue of a NIC, which it stands for. */
+#define RING_PACKETS        1024
+#define RING_PACKETS_POLLED 4096
 
 /* A sleeping owner is woken for this many packets: waking costs as much as inspecting some ten. */
 #define WAKE_PACKETS 256
@@ -22,30 +24,33 @@ struct inbox {
 
 struct spread {
     unsigned workers;
+    bool polled;
     bool finished;
     struct waiter room; /* the giver sleeps here */
     struct inbox inboxes[SPREAD_WORKERS_MAX];
     struct rte_mbuf *parcels[SPREAD_WORKERS_MAX][BURST_MAX];
+    struct segment segments[SPREAD_WORKERS_MAX][BURST_MAX]; /* theirs, where they may come back (polled) */
     unsigned parcel_counts[SPREAD_WORKERS_MAX];
 };
 
 size_t spread_bytes(unsigned workers)
 {
-    return sizeof(struct spread) + (size_t)workers * (RING_PACKETS * sizeof(void *) + 4096);
+    return sizeof(struct spread) + (size_t)workers * (2 * RING_PACKETS_POLLED * sizeof(void *) + 4096);
 }
 
-int spread_create(unsigned workers, struct spread **spread, struct error *error)
+int spread_create(unsigned workers, bool polled, struct spread **spread, struct error *error)
 {
     static unsigned created; /* names of rings are the process's */
     struct spread *made = rte_zmalloc("spread", sizeof(*made), 64);
     if (made == NULL)
         return error_set(error, ENOMEM, "out of memory for the rings between workers");
     made->workers = workers;
+    made->polled = polled;
     for (unsigned i = 0; i < workers; i++) {
         char name[RTE_RING_NAMESIZE];
         snprintf(name, sizeof(name), "inbox_%u", __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
-        made->inboxes[i].ring =
-            rte_ring_create(name, RING_PACKETS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+        made->inboxes[i].ring = rte_ring_create(name, polled ? RING_PACKETS_POLLED : RING_PACKETS, SOCKET_ID_ANY,
+                                                RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
         if (made->inboxes[i].ring == NULL) {
             spread_destroy(made);
             return error_set(error, rte_errno, "cannot make a ring between workers: %s", rte_strerror(rte_errno));
@@ -110,21 +115,42 @@ static void send_parcel(struct spread *spread, unsigned worker)
     spread->parcel_counts[worker] = 0;
 }
 
+/* Sends what there is room for; the rest goes back into the burst, which has room for it, since it came from there. */
+static void send_parcel_or_lose(struct spread *spread, unsigned worker, struct burst *burst)
+{
+    unsigned count = spread->parcel_counts[worker];
+    unsigned sent =
+        rte_ring_sp_enqueue_burst(spread->inboxes[worker].ring, (void **)spread->parcels[worker], count, NULL);
+    for (unsigned i = sent; i < count; i++) {
+        burst->mbufs[burst->count] = spread->parcels[worker][i];
+        burst->segments[burst->count] = spread->segments[worker][i];
+        burst->outcomes[burst->count++] = OUTCOME_RING_FULL;
+    }
+    spread->parcel_counts[worker] = 0;
+}
+
 void spread_to_owners(struct spread *spread, struct burst *burst, bool at_once)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < burst->count; i++) {
         if (burst->outcomes[i] != OUTCOME_PENDING) {
             burst->mbufs[kept] = burst->mbufs[i];
+            burst->segments[kept] = burst->segments[i];
             burst->outcomes[kept++] = burst->outcomes[i];
             continue;
         }
         /* The hash's high half scaled to the number of workers; the flow table uses other bits of another key. */
         unsigned worker = (unsigned)((burst->hashes[i] >> 32) * spread->workers >> 32);
-        spread->parcels[worker][spread->parcel_counts[worker]++] = burst->mbufs[i];
+        unsigned place = spread->parcel_counts[worker]++;
+        spread->parcels[worker][place] = burst->mbufs[i];
+        if (spread->polled)
+            spread->segments[worker][place] = burst->segments[i];
     }
     burst->count = kept;
-    for (unsigned i = 0; i < spread->workers; i++) {
+    for (unsigned i = 0; spread->polled && i < spread->workers; i++)
+        if (spread->parcel_counts[i] > 0)
+            send_parcel_or_lose(spread, i, burst);
+    for (unsigned i = 0; !spread->polled && i < spread->workers; i++) {
         if (spread->parcel_counts[i] > 0)
             send_parcel(spread, i);
         struct inbox *inbox = &spread->inboxes[i];
@@ -141,6 +167,18 @@ void spread_finish(struct spread *spread)
     __atomic_store_n(&spread->finished, true, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < spread->workers; i++)
         waiter_wake(&spread->inboxes[i].waiter);
+}
+
+bool spread_poll(struct spread *spread, unsigned worker, struct rte_mbuf **mbufs, unsigned *count)
+{
+    bool finished = __atomic_load_n(&spread->finished, __ATOMIC_SEQ_CST); /* first, as below */
+    *count = rte_ring_sc_dequeue_burst(spread->inboxes[worker].ring, (void **)mbufs, BURST_MAX, NULL);
+    return *count > 0 || !finished;
+}
+
+unsigned spread_in_ring(const struct spread *spread, unsigned worker)
+{
+    return rte_ring_count(spread->inboxes[worker].ring);
 }
 
 unsigned spread_take(struct spread *spread, unsigned worker, struct rte_mbuf **mbufs, void (*before_sleep)(void *),

@@ -19,20 +19,81 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 
-/* The CPUs that the process may use, as EAL wants them: "0,1,4-7" would do, single numbers do too. */
-static int list_cpus(char *text, size_t capacity)
+#define CPUS_MAX 4096
+
+/* CPUs as EAL wants them: "0,1,4-7" would do, single numbers do too. Those of `cpus` that are not in `without`. */
+static void list_cpus(const cpu_set_t *cpus, const cpu_set_t *without, char *text, size_t capacity)
 {
-    cpu_set_t *cpus = CPU_ALLOC(4096);
-    size_t bytes = CPU_ALLOC_SIZE(4096), length = 0;
-    if (cpus == NULL || sched_getaffinity(0, bytes, cpus) != 0) {
-        CPU_FREE(cpus);
-        return -errno;
+    size_t bytes = CPU_ALLOC_SIZE(CPUS_MAX), length = 0;
+    text[0] = '\0';
+    for (unsigned cpu = 0; cpu < CPUS_MAX && length + 8 < capacity; cpu++)
+        if (CPU_ISSET_S(cpu, bytes, cpus) && !CPU_ISSET_S(cpu, bytes, without))
+            length += (size_t)snprintf(text + length, capacity - length, "%s%u", length > 0 ? "," : "", cpu);
+}
+
+/* Where the threads run, in the words of EAL's --lcores. */
+static int place_threads(const struct eal_options *options, char *text, size_t capacity, struct error *error)
+{
+    size_t bytes = CPU_ALLOC_SIZE(CPUS_MAX);
+    cpu_set_t *all = CPU_ALLOC(CPUS_MAX), *taken = CPU_ALLOC(CPUS_MAX);
+    char rest[4096];
+    int result = all != NULL && taken != NULL ? 0 : error_set(error, ENOMEM, "out of memory for a list of CPUs");
+    if (result == 0 && sched_getaffinity(0, bytes, all) != 0)
+        result = error_set(error, errno, "cannot tell which CPUs may be used: %s", strerror(errno));
+    if (result == 0) {
+        CPU_ZERO_S(bytes, taken);
+        list_cpus(all, taken, rest, sizeof(rest));
     }
-    for (int cpu = 0; cpu < 4096 && length + 8 < capacity; cpu++)
-        if (CPU_ISSET_S((size_t)cpu, bytes, cpus))
-            length += (size_t)snprintf(text + length, capacity - length, "%s%d", length > 0 ? "," : "", cpu);
-    CPU_FREE(cpus);
-    return 0;
+    for (unsigned i = 0; result == 0 && i < options->cpus_count; i++) {
+        if (options->cpus[i] >= CPUS_MAX || !CPU_ISSET_S(options->cpus[i], bytes, all))
+            result = error_set(error, EINVAL, "there is no CPU %u that this process may use; there are: %s",
+                               options->cpus[i], rest);
+        else
+            CPU_SET_S(options->cpus[i], bytes, taken);
+    }
+    if (result == 0) {
+        if (!CPU_EQUAL_S(bytes, all, taken))
+            list_cpus(all, taken, rest, sizeof(rest));
+        /* Those that float at one go, since EAL's arguments have a bound. */
+        unsigned floating = options->cpus_count == 0 ? options->lcores : 1;
+        size_t length = (size_t)snprintf(text, capacity, "(0-%u)@(%s)", floating - 1, rest);
+        for (unsigned i = floating; i < options->lcores && length < capacity; i++)
+            length += i <= options->cpus_count
+                          ? (size_t)snprintf(text + length, capacity - length, ",%u@%u", i, options->cpus[i - 1])
+                          : (size_t)snprintf(text + length, capacity - length, ",%u@(%s)", i, rest);
+        if (length >= capacity)
+            result = error_set(error, E2BIG, "too many CPUs for EAL's arguments");
+    }
+    CPU_FREE(all);
+    CPU_FREE(taken);
+    return result;
+}
+
+/* Hugepages of one size that nobody has taken yet, in bytes. */
+static size_t free_hugepages(size_t kilobytes)
+{
+    char path[96];
+    unsigned long free_pages = 0;
+    snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%zukB/free_hugepages", kilobytes);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lu", &free_pages) != 1)
+        free_pages = 0;
+    fclose(file);
+    return free_pages * (kilobytes << 10);
+}
+
+static int check_hugepages(size_t wanted, struct error *error)
+{
+    size_t small = free_hugepages(2048), free_bytes = small + free_hugepages(1048576);
+    if (free_bytes >= wanted)
+        return 0;
+    return error_set(error, ENOMEM,
+                     "%zu MiB of hugepages are needed, %zu MiB are free: `echo %zu > "
+                     "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages` makes so many, or have "
+                     "\"memory\": {\"hugepages\": false}, which is slower and for devices of the kernel only",
+                     wanted >> 20, free_bytes >> 20, (wanted >> 21) + 1 + (small >> 21));
 }
 
 /* EAL makes a folder for runtime files even where it is to write none. What is left of it is empty: away with it. */
@@ -140,18 +201,9 @@ static void say_gave_up(int signal)
     _exit(1);
 }
 
-int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
+/* Initializes EAL with all these; its last words are kept in `error`. */
+static int initialize(int count, char **arguments, const char *memory, struct error *error)
 {
-    int result = check_limits(memory_bytes, lcores, error);
-    if (result != 0)
-        return result;
-    char cpus[4096], lcores_text[4200], memory[32];
-    if (list_cpus(cpus, sizeof(cpus)) != 0)
-        return error_set(error, errno, "cannot tell which CPUs may be used: %s", strerror(errno));
-    snprintf(lcores_text, sizeof(lcores_text), "(0-%u)@(%s)", lcores - 1, cpus);
-    snprintf(memory, sizeof(memory), "%zu", (memory_bytes >> 20) + 1);
-    char *arguments[] = {"bearertap", "--no-huge", "--no-shconf", "--no-pci",  "--no-telemetry",
-                         "-m",        memory,      "--lcores",    lcores_text, "--log-level=*:error"};
 
     /* Kept in memory: a user of capture files has no use for it unless EAL fails. */
     char *log_text = NULL;
@@ -161,7 +213,7 @@ int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
         rte_openlog_stream(log);
     struct sigaction before, action = {.sa_handler = say_gave_up};
     sigaction(SIGABRT, &action, &before);
-    result = rte_eal_init((int)(sizeof(arguments) / sizeof(arguments[0])), arguments);
+    int result = rte_eal_init(count, arguments);
     int failure = rte_errno;
     sigaction(SIGABRT, &before, NULL);
     if (log != NULL) {
@@ -178,9 +230,49 @@ int eal_start(size_t memory_bytes, unsigned lcores, struct error *error)
         result = -(failure != 0 ? failure : EIO);
     }
     free(log_text);
-    if (result >= 0)
-        remove_runtime_folder();
     return result < 0 ? result : 0;
+}
+
+int eal_start(const struct eal_options *options, struct error *error)
+{
+    int result = check_limits(options->memory_bytes, options->lcores, error);
+    if (result == 0 && options->hugepages)
+        result = check_hugepages(options->memory_bytes, error);
+    char lcores[16384], memory[32];
+    if (result == 0)
+        result = place_threads(options, lcores, sizeof(lcores), error);
+    if (result != 0)
+        return result;
+    snprintf(memory, sizeof(memory), "%zu", (options->memory_bytes >> 20) + 1);
+    char *arguments[EAL_ARGUMENTS_MAX + 16] = {"bearertap", "--no-telemetry",     "-m", memory, "--lcores",
+                                               lcores,      "--log-level=*:error"};
+    unsigned count = 7;
+    if (options->hugepages) {
+        arguments[count++] = "--in-memory";
+    } else {
+        arguments[count++] = "--no-huge";
+        arguments[count++] = "--no-shconf";
+    }
+    char *copies[EAL_ARGUMENTS_MAX];
+    unsigned copied = 0;
+    for (; copied < options->arguments_count && copied < EAL_ARGUMENTS_MAX; copied++)
+        if ((copies[copied] = arguments[count++] = strdup(options->arguments[copied])) == NULL)
+            result = error_set(error, ENOMEM, "out of memory for EAL's arguments");
+    if (result == 0)
+        result = initialize((int)count, arguments, memory, error);
+    for (unsigned i = 0; i < copied; i++)
+        free(copies[i]);
+    if (result == 0)
+        remove_runtime_folder();
+    return result;
+}
+
+int eal_start_for_files(size_t memory_bytes, unsigned lcores, struct error *error)
+{
+    static const char *const arguments[] = {"--no-pci"};
+    const struct eal_options options = {
+        .memory_bytes = memory_bytes, .lcores = lcores, .arguments = arguments, .arguments_count = 1};
+    return eal_start(&options, error);
 }
 
 void eal_stop(void)

@@ -31,8 +31,27 @@ static void sleep_offline(struct outbox *outbox, uint32_t ticket)
     key_table_reader_online(outbox->keys, outbox->worker);
 }
 
-void outbox_send(struct outbox *outbox, struct chunk *record)
+void outbox_note_lost(struct outbox *outbox)
 {
+    __atomic_store_n(&outbox->lost, outbox->lost + 1, __ATOMIC_RELAXED);
+}
+
+static bool send_or_lose(struct outbox *outbox, struct chunk *record)
+{
+    __atomic_add_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
+    if (rte_ring_sp_enqueue(outbox->ring, record) == 0)
+        return true;
+    __atomic_sub_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
+    if (chunk_record(record)->kind == RECORD_SIGHTING)
+        outbox_note_lost(outbox);
+    chunk_give_back(outbox->all->chunks, record);
+    return false;
+}
+
+bool outbox_send(struct outbox *outbox, struct chunk *record)
+{
+    if (outbox->all->polled)
+        return send_or_lose(outbox, record);
     __atomic_add_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
     while (rte_ring_sp_enqueue(outbox->ring, record) != 0) {
         uint32_t ticket = waiter_prepare(&outbox->room);
@@ -42,6 +61,7 @@ void outbox_send(struct outbox *outbox, struct chunk *record)
             waiter_cancel(&outbox->room);
     }
     outbox->told = false;
+    return true;
 }
 
 void outbox_tell(struct outbox *outbox)
@@ -55,6 +75,8 @@ void outbox_tell(struct outbox *outbox)
 bool outbox_wait_for_chunks(struct outbox *outbox)
 {
     struct outboxes *all = outbox->all;
+    if (all->polled)
+        return false;
     __atomic_add_fetch(&all->waiting_for_chunks, 1, __ATOMIC_SEQ_CST);
     uint32_t ticket = waiter_prepare(&outbox->room);
     /* Announced first, looked second: a record that is out now is released later, and its release wakes us. */

@@ -37,11 +37,13 @@ struct pipeline {
     struct pipeline_options options;
     unsigned threads; /* workers, and the reader where there is one */
     bool has_reader;
+    bool polled;
     struct key_table *keys;
     struct scan_databases *databases;
     struct spread *spread;
     struct outboxes outboxes;
     struct alerts *alerts;
+    struct alert_counters alert_counters;           /* what all others may see of the alert side's */
     struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
     pthread_t source_thread;                        /* the one that may sit in read() */
     atomic_bool source_running;                     /* set after source_thread is (release), read before it (acquire) */
@@ -65,23 +67,25 @@ void pipeline_stop(void)
 static struct flow_table_options flow_options(const struct pipeline_options *options, struct worker *worker)
 {
     uint32_t flows_max = options->flows_max != 0 ? options->flows_max : FLOWS_MAX;
+    uint32_t idle_ms = options->idle_timeout_s != 0 ? options->idle_timeout_s * 1000 : IDLE_TIMEOUT_MS;
     return (struct flow_table_options){
         .flows_max = flows_max / options->workers,
         .extras_max = EXTRAS_MAX / options->workers,
-        .idle_timeout_ms = IDLE_TIMEOUT_MS,
-        .unproven_timeout_ms = UNPROVEN_TIMEOUT_MS,
-        .closed_timeout_ms = CLOSED_TIMEOUT_MS,
+        .idle_timeout_ms = idle_ms,
+        .unproven_timeout_ms = idle_ms < UNPROVEN_TIMEOUT_MS ? idle_ms : UNPROVEN_TIMEOUT_MS,
+        .closed_timeout_ms = idle_ms < CLOSED_TIMEOUT_MS ? idle_ms : CLOSED_TIMEOUT_MS,
         .on_end = worker_end_flow,
         .context = worker,
         .events = worker != NULL ? worker->counters.live.events : NULL,
     };
 }
 
-static struct stream_options stream_options_of(struct worker *worker, unsigned workers)
+static struct stream_options stream_options_of(const struct pipeline_options *options, struct worker *worker)
 {
+    uint64_t held_bytes_max = options->held_bytes_max != 0 ? options->held_bytes_max : HELD_BYTES_MAX;
     return (struct stream_options){
         .flows = worker != NULL ? worker->flows : NULL,
-        .held_bytes_max = HELD_BYTES_MAX / workers,
+        .held_bytes_max = held_bytes_max / options->workers,
         .held_per_direction_max = HELD_PER_DIRECTION_MAX,
         .counters = worker != NULL ? &worker->counters.live : NULL,
     };
@@ -108,7 +112,7 @@ size_t pipeline_bytes_outside(const struct pipeline_options *options)
 {
     unsigned workers = options->workers;
     struct flow_table_options flows = flow_options(options, NULL);
-    struct stream_options stream = stream_options_of(NULL, workers);
+    struct stream_options stream = stream_options_of(options, NULL);
     struct http_options http = http_options_of(NULL, workers);
     return workers * (flow_table_bytes(&flows) + stream_bytes(&stream) + http_bytes(&http) +
                       (size_t)CAPTURES_MAX / workers * SCAN_CAPTURE_BYTES +
@@ -124,6 +128,7 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     pipeline->workers[number] = worker;
     worker->pipeline = pipeline;
     worker->number = number;
+    worker->lcore = RTE_MAX_LCORE;
     worker->all_tokens = pipeline->options.all_tokens;
     worker->flows_go_on = pipeline->options.flows_go_on;
     worker->spread = pipeline->spread;
@@ -131,7 +136,9 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     int result = siphash_key_random(&worker->hash_key);
     if (result != 0)
         return error_set(error, -result, "no random numbers to be had from the system");
-    worker->live_input = pipeline->options.live_input;
+    worker->live_input = pipeline->options.live_input || pipeline->polled;
+    worker->polled = pipeline->polled;
+    worker->clock = pipeline->polled ? pipeline->options.sources[0] : NULL;
     if (!pipeline->has_reader)
         worker->source = pipeline->options.sources[number];
     else if (number == workers)
@@ -145,7 +152,7 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
     worker->flows = flow_table_create(&flows);
     if (worker->flows != NULL)
         worker->waiters = list_of(&flow_extra_at(worker->flows, 0)->waiting_link, sizeof(struct flow_extra));
-    struct stream_options stream = stream_options_of(worker, workers);
+    struct stream_options stream = stream_options_of(&pipeline->options, worker);
     struct http_options http = http_options_of(worker, workers);
     worker->stream = worker->flows != NULL ? stream_create(&stream) : NULL;
     worker->http = worker->stream != NULL ? http_create(&http) : NULL;
@@ -183,7 +190,7 @@ static int build(struct pipeline *pipeline, struct error *error)
     if (result == 0)
         result = scan_databases_create(&pipeline->databases, error);
     if (result == 0 && pipeline->has_reader)
-        result = spread_create(workers, &pipeline->spread, error);
+        result = spread_create(workers, pipeline->polled, &pipeline->spread, error);
     if (result == 0 && (pipeline->outboxes.chunks = chunk_pool_create("chunks", CHUNKS, error)) == NULL)
         result = -ENOMEM;
     struct alert_options alerts = {
@@ -191,6 +198,9 @@ static int build(struct pipeline *pipeline, struct error *error)
         .color = options->color,
         .all_tokens = options->all_tokens,
         .fd = options->output_fd,
+        .sinks = options->sinks,
+        .sinks_count = options->sinks_count,
+        .observer_name = options->observer_name,
         .keys = pipeline->keys,
         .key_reader = workers,
         .folds_max = FOLDS_MAX,
@@ -222,6 +232,23 @@ void pipeline_close(struct pipeline *pipeline)
 
 /* The alert side. */
 
+/* struct alert_counters is nothing but uint64_t; each is read and written whole, and those of one moment are not asked
+ * for. */
+#define ALERT_COUNTERS (sizeof(struct alert_counters) / sizeof(uint64_t))
+_Static_assert(sizeof(struct alert_counters) % sizeof(uint64_t) == 0, "only uint64_t in it");
+
+static void copy_alert_counters(struct alert_counters *to, const struct alert_counters *from)
+{
+    for (size_t i = 0; i < ALERT_COUNTERS; i++)
+        __atomic_store_n((uint64_t *)to + i, __atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
+}
+
+static void publish_alert_counters(struct pipeline *pipeline)
+{
+    copy_alert_counters(&pipeline->alert_counters, alerts_counters(pipeline->alerts));
+}
+
 /* Takes what is there of every worker's records. Returns how many. */
 static unsigned take_records(struct pipeline *pipeline, int *failure, struct error *error)
 {
@@ -241,11 +268,20 @@ static unsigned take_records(struct pipeline *pipeline, int *failure, struct err
         }
         taken += count;
     }
+    if (taken > 0)
+        publish_alert_counters(pipeline);
     return taken;
 }
 
+/* How late a record may be taken in `run`: so that no worker has to wake anybody. */
+#define ALERT_SIDE_NAP_NS 500000
+
 static void alert_side_sleep(struct pipeline *pipeline)
 {
+    if (pipeline->polled) {
+        nanosleep(&(struct timespec){.tv_nsec = ALERT_SIDE_NAP_NS}, NULL);
+        return;
+    }
     struct outboxes *all = &pipeline->outboxes;
     uint32_t ticket = waiter_prepare(&all->alert_side);
     bool work = __atomic_load_n(&all->workers_done, __ATOMIC_SEQ_CST) == pipeline->options.workers;
@@ -289,7 +325,9 @@ static int alert_side_run(struct pipeline *pipeline, struct error *error)
 
 int pipeline_finish(struct pipeline *pipeline, struct error *error)
 {
-    return alerts_finish(pipeline->alerts, error);
+    int result = alerts_finish(pipeline->alerts, error);
+    publish_alert_counters(pipeline);
+    return result;
 }
 
 /* Threads. */
@@ -338,11 +376,43 @@ void pipeline_collect(const struct pipeline *pipeline, struct pipeline_result *r
     for (unsigned i = 0; i < pipeline->threads; i++) {
         struct counter_values values;
         counters_read(&pipeline->workers[i]->counters, &values);
-        result->law_holds = result->law_holds && counters_law_holds(&values) && values.held == 0;
+        result->law_holds = result->law_holds && counters_law_holds(&values);
         counters_add(&result->totals, &values);
     }
-    result->alerts = *alerts_counters(pipeline->alerts);
+    copy_alert_counters(&result->alerts, &pipeline->alert_counters);
     result->interrupted = atomic_load(&pipeline_stopping);
+}
+
+unsigned pipeline_threads(const struct pipeline *pipeline)
+{
+    return pipeline->threads;
+}
+
+void pipeline_collect_thread(const struct pipeline *pipeline, unsigned number, struct pipeline_thread *thread)
+{
+    const struct worker *worker = pipeline->workers[number];
+    memset(thread, 0, sizeof(*thread));
+    thread->is_reader = pipeline->has_reader && number == pipeline->options.workers;
+    thread->lcore = __atomic_load_n(&worker->lcore, __ATOMIC_RELAXED);
+    counters_read(&worker->counters, &thread->values);
+    const struct worker_load *load = &worker->load;
+    thread->bursts = __atomic_load_n(&load->bursts, __ATOMIC_RELAXED);
+    thread->empty_polls = __atomic_load_n(&load->empty_polls, __ATOMIC_RELAXED);
+    uint64_t busy = __atomic_load_n(&load->busy_cycles, __ATOMIC_RELAXED);
+    uint64_t all = __atomic_load_n(&load->cycles, __ATOMIC_RELAXED);
+    thread->flows = __atomic_load_n(&load->flows, __ATOMIC_RELAXED);
+    thread->busy = all > 0 ? (double)busy / (double)all : 0;
+    if (thread->is_reader)
+        return;
+    if (pipeline->spread != NULL)
+        thread->in_ring = spread_in_ring(pipeline->spread, number);
+    thread->records = rte_ring_count(worker->outbox.ring);
+    thread->records_lost = __atomic_load_n(&worker->outbox.lost, __ATOMIC_RELAXED);
+}
+
+struct key_table *pipeline_keys(const struct pipeline *pipeline)
+{
+    return pipeline->keys;
 }
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **result, struct error *error)
@@ -353,6 +423,8 @@ int pipeline_create(const struct pipeline_options *options, struct pipeline **re
     pipeline->options = *options;
     pipeline->has_reader = options->sources_count < options->workers;
     pipeline->threads = options->workers + (pipeline->has_reader ? 1 : 0);
+    pipeline->polled = options->sources[0]->now_ns != NULL;
+    pipeline->outboxes.polled = pipeline->polled;
     int status = build(pipeline, error);
     if (status != 0) {
         pipeline_close(pipeline);

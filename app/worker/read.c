@@ -38,7 +38,8 @@ static int read_files(struct pipeline_options *options, struct capture_files *fi
     int finished = pipeline_finish(pipeline, error); /* after a failure too: it says how much is lost */
     pipeline_collect(pipeline, result);
     capture_files_summary(files, &result->files);
-    result->law_holds = result->law_holds && result->totals.received == result->files.packets;
+    result->law_holds = result->law_holds && result->totals.held == 0 && /* nothing is under way any more */
+                        result->totals.received == result->files.packets;
     pipeline_close(pipeline);
     return status != 0 ? status : finished;
 }
@@ -54,7 +55,7 @@ int pipeline_read(const struct pipeline_options *options, const char *const *pat
     size_t memory = pipeline_bytes(&ours) + capture_files_bytes(MBUFS) + MEMORY_BESIDE;
     int status = eal_check_address_space(memory, pipeline_bytes_outside(&ours), error);
     if (status == 0)
-        status = eal_start(memory, threads + 1, error);
+        status = eal_start_for_files(memory, threads + 1, error);
     if (status != 0)
         return status;
     status = capture_register_fields(error);

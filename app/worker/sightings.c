@@ -20,6 +20,14 @@ _Static_assert(TOKEN_ALGORITHMS <= COUNTERS_ALGORITHMS_MAX, "every algorithm has
 /* How many connections that have gone quiet with such a record are looked at in a burst. */
 #define FORGOTTEN_LOOKS 4
 
+/* Sends a record; where it was lost and held a sighting, that is counted. */
+static void send_record(struct worker *worker, struct chunk *chunk)
+{
+    bool is_sighting = chunk_record(chunk)->kind == RECORD_SIGHTING;
+    if (!outbox_send(&worker->outbox, chunk) && is_sighting)
+        worker->counters.live.events[EVENT_RECORDS_LOST]++;
+}
+
 enum scan_judgement worker_judge(void *context, struct scan_token *token, const uint8_t *text, size_t length)
 {
     struct worker *worker = context;
@@ -71,7 +79,8 @@ static void describe_flow(const struct worker *worker, const struct flow *flow, 
                           struct record_flow *out)
 {
     unsigned client = one_is_client ? 1 : 0;
-    out->id = flow_index(worker->flows, flow);
+    /* The time tells it from the slot's next connection where this one's end was lost (a full ring, in `run`). */
+    out->id = flow_index(worker->flows, flow) | flow->first_time_ns << 32;
     out->first_time_ns = flow->first_time_ns;
     memcpy(out->client_address, flow->addresses[client], 16);
     memcpy(out->server_address, flow->addresses[1 - client], 16);
@@ -148,7 +157,7 @@ void worker_send_waiting(struct worker *worker, struct flow *flow, unsigned dire
         record->next_waiting = NULL;
         worker->waiting -= chain_length(chunk);
         describe_request(worker, flow, direction, record->position, &record->request);
-        outbox_send(&worker->outbox, chunk);
+        send_record(worker, chunk);
     }
 }
 
@@ -199,6 +208,7 @@ static void send_token(struct worker *worker, struct scan_token *token)
     struct chunk *chunk = take_record(worker, RECORD_SIGHTING);
     if (chunk == NULL) {
         chunk_give_back(worker->outbox.all->chunks, token->chain);
+        outbox_note_lost(&worker->outbox);
         return;
     }
     struct record *record = chunk_record(chunk);
@@ -223,7 +233,7 @@ static void send_token(struct worker *worker, struct scan_token *token)
         !token->from_server && describe_request(worker, flow, token->direction, token->position, request);
     if (more_may_come && wait_for_head(worker, flow, token->direction, chunk))
         return;
-    outbox_send(&worker->outbox, chunk);
+    send_record(worker, chunk);
 }
 
 void worker_take_token(void *worker, struct scan_token *token)
@@ -247,7 +257,7 @@ void worker_send_flow_end(struct worker *worker, const struct flow *flow)
     if (chunk == NULL)
         return;
     describe_flow(worker, flow, false, &chunk_record(chunk)->flow);
-    outbox_send(&worker->outbox, chunk);
+    send_record(worker, chunk);
 }
 
 void worker_send_time(struct worker *worker)
@@ -258,5 +268,5 @@ void worker_send_time(struct worker *worker)
     if (chunk == NULL)
         return;
     worker->told_time_ns = worker->now_ns;
-    outbox_send(&worker->outbox, chunk);
+    send_record(worker, chunk);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_lcore.h>
 #include <rte_prefetch.h>
 
 #include <bearertap/stage.h>
@@ -41,6 +42,8 @@ static void worker_goes_to_sleep(void *context)
 static bool receive(struct worker *worker, struct burst *burst)
 {
     stage_enter(STAGE_RECEIVE);
+    if (worker->polled)
+        return worker_poll(worker, burst);
     if (worker->source != NULL) {
         worker_goes_to_sleep(worker);
         return receive_from_source(worker, burst);
@@ -62,7 +65,7 @@ static void stamp(struct worker *worker, struct burst *burst)
         burst->time_ns[i] = *capture_time_ns(burst->mbufs[i]);
     }
     /* Not the latest time ever seen: files may be given in any order, and each is in its own time. */
-    worker->now_ns = burst->time_ns[burst->count - 1];
+    worker->now_ns = burst->count > 0 ? burst->time_ns[burst->count - 1] : worker_clock_ns(worker);
 }
 
 static inline void scan_bytes(struct worker *worker, const struct stream_run *run)
@@ -198,6 +201,16 @@ static void inspect_segment(struct worker *worker, struct burst *burst, unsigned
     }
 }
 
+/* How the payload ends of segments that end in this way; BYTE_OUTCOMES where there is none, or others account for it.
+ */
+static enum byte_outcome bytes_of_uninspected(uint8_t outcome)
+{
+    return outcome == OUTCOME_FILTERED          ? BYTES_FILTERED
+           : outcome == OUTCOME_FLOW_TABLE_FULL ? BYTES_NO_FLOW
+           : outcome == OUTCOME_RING_FULL       ? BYTES_RING_FULL
+                                                : BYTE_OUTCOMES;
+}
+
 /* The law: each packet and byte in one outcome. */
 static void account_burst(struct counters *counters, const struct burst *burst)
 {
@@ -215,10 +228,10 @@ static void account_burst(struct counters *counters, const struct burst *burst)
         if (burst->outcomes[i] == OUTCOME_INSPECTED || burst->outcomes[i] == OUTCOME_NO_PAYLOAD)
             continue;
         live->outcomes[burst->outcomes[i]]++;
-        bool is_filtered = burst->outcomes[i] == OUTCOME_FILTERED;
-        if (is_filtered || burst->outcomes[i] == OUTCOME_FLOW_TABLE_FULL) {
+        enum byte_outcome bytes = bytes_of_uninspected(burst->outcomes[i]);
+        if (bytes != BYTE_OUTCOMES) {
             live->payload += burst->segments[i].payload_length;
-            live->bytes[is_filtered ? BYTES_FILTERED : BYTES_NO_FLOW] += burst->segments[i].payload_length;
+            live->bytes[bytes] += burst->segments[i].payload_length;
         }
     }
     counters_publish(counters);
@@ -268,7 +281,7 @@ static void inspect_all(struct worker *worker)
         stage_enter(STAGE_RECEIVE);
         account_burst(&worker->counters, burst);
         capture_release(burst->mbufs, burst->count);
-        if (worker->source == NULL)
+        if (worker->source == NULL && !worker->polled)
             spread_released(worker->spread, worker->number);
         stage_enter(STAGE_FLOW);
         keep_house(worker);
@@ -283,18 +296,19 @@ static void inspect_all(struct worker *worker)
 }
 
 /* What `top -H` and `perf` show, and how a test knows the threads on which nothing may be allocated from here on. */
-static void name_thread(const char *what, unsigned number)
+static void name_thread(struct worker *worker, const char *what, unsigned number)
 {
     char name[16]; /* as many as the system keeps */
     snprintf(name, sizeof(name), "%s-%u", what, number);
     pthread_setname_np(pthread_self(), name);
+    __atomic_store_n(&worker->lcore, rte_lcore_id(), __ATOMIC_RELAXED);
 }
 
 int worker_run(void *argument)
 {
     struct worker *worker = argument;
     struct capture_source *source = worker->source;
-    name_thread("worker", worker->number);
+    name_thread(worker, "worker", worker->number);
     do
         inspect_all(worker);
     while (source != NULL && source->again != NULL && source->again(source));
@@ -308,8 +322,8 @@ int reader_run(void *argument)
 {
     struct worker *reader = argument;
     struct burst *burst = &reader->burst;
-    name_thread("reader", 0);
-    while (receive_from_source(reader, burst)) {
+    name_thread(reader, "reader", 0);
+    while (reader->polled ? worker_poll(reader, burst) : receive_from_source(reader, burst)) {
         stamp(reader, burst);
         packet_decode(burst, &reader->hash_key);
         if (reader->filter != NULL)

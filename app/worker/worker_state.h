@@ -22,10 +22,18 @@ struct leave_out {
     struct response_frame *frames; /* by flow; NULL: nobody asks where a response's body is */
 };
 
+/* How much a polled worker has to do: counted by its own thread, read by any (relaxed). */
+struct worker_load {
+    uint64_t bursts, empty_polls;
+    uint64_t busy_cycles, cycles; /* of the time stamp counter, since it began to poll */
+    uint32_t flows;               /* in its table */
+};
+
 /* Everything that one worker touches; nothing in it is another's, but for what is said to be shared. */
 struct worker {
     struct pipeline *pipeline; /* whose it is */
     unsigned number;
+    unsigned lcore; /* that it runs on; RTE_MAX_LCORE before it does */
     bool all_tokens;
     bool flows_go_on;              /* as the pipeline's options say */
     struct capture_source *source; /* NULL: its inbox */
@@ -46,10 +54,23 @@ struct worker {
     unsigned waiting, waiting_max; /* chunks of records that wait for their request's head, and the bound on them */
     struct list waiters;           /* extras with such records */
     bool live_input;               /* a pipe may go quiet any time: what came is passed on at once */
+    bool polled;                   /* it waits for nothing (poll.c) */
+    struct worker_load load;
+    uint64_t polled_last;         /* the time stamp counter at the last poll */
+    unsigned polled_count;        /* packets that it gave */
+    unsigned idle_polls;          /* since something came */
+    struct capture_source *clock; /* tells the time; NULL unless polled */
     struct counters counters;
     struct burst burst;
     uint8_t linear[256 * 1024]; /* a payload that lies in several mbufs: no packet is longer than this (capture.h) */
 };
+
+/*
+ * Polling (poll.c): puts what is there into the burst, which may stay empty. False when no more will come, or it is
+ * asked to stop. What time it is where no packet says so; for workers that poll.
+ */
+bool worker_poll(struct worker *worker, struct burst *burst);
+uint64_t worker_clock_ns(const struct worker *worker);
 
 /* The loops of the threads; an lcore_function_t each. */
 int worker_run(void *worker);

@@ -45,11 +45,25 @@ const struct alert_format *alert_format_find(const char *name);
 /* The names of all formats, for messages: "ecs, text", NUL-terminated and cut at the capacity. */
 void alert_format_list(char *out, size_t capacity);
 
+struct sink_kind; /* a row of the table in sinks.c */
+
+/* "stdout" or "file"; NULL when there is no such kind. */
+const struct sink_kind *sink_kind_find(const char *name);
+bool sink_kind_has_path(const struct sink_kind *kind);
+
+/* One of the places that lines go to. */
+struct sink_options {
+    const struct sink_kind *kind;
+    const char *path; /* of a kind that has one */
+};
+
 struct alert_options {
     const struct alert_format *format;
-    bool color;                /* text only */
-    bool all_tokens;           /* clean tokens leave too, each its own line (event.kind "event") */
-    int fd;                    /* where lines go; not owned */
+    bool color;                       /* text only */
+    bool all_tokens;                  /* clean tokens leave too, each its own line (event.kind "event") */
+    int fd;                           /* where lines go unless there are sinks; not owned */
+    const struct sink_options *sinks; /* copied; none: fd is the only one */
+    unsigned sinks_count;
     const char *observer_name; /* the sensor; NULL for the host's name */
     struct key_table *keys;    /* may be NULL: no keys given */
     unsigned key_reader;       /* which of its readers the alert side is: online only while it judges a token, so

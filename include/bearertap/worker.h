@@ -20,6 +20,10 @@
  * each worker has a source of its own, as a queue of a NIC is, or all share one: then a reader takes from it and
  * spreads packets over them. The calling thread is the alert side: it takes records and writes lines until all workers
  * are done.
+ *
+ * Where the sources are polled (capture.h: they tell the time) nobody waits for anybody: packets that find their
+ * worker's ring full and records that find the alert side behind are lost, and counted; and it goes on until
+ * pipeline_stop. Else nothing is lost, and whoever has nothing to do sleeps.
  */
 
 struct pipeline_options {
@@ -30,12 +34,17 @@ struct pipeline_options {
     const struct filter *filter; /* NULL: all connections are inspected */
     struct response_policy responses;
     unsigned workers;
-    uint32_t flows_max; /* connections that have room, in all workers together; 0: a million */
+    uint32_t flows_max;      /* connections that have room, in all workers together; 0: a million */
+    unsigned idle_timeout_s; /* of a connection; 0: five minutes */
+    uint64_t held_bytes_max; /* for what came ahead of its turn, in all workers together; 0: 256 MiB */
     bool all_tokens;
     bool flows_go_on; /* connections are not over when the sources end: another pipeline_run goes on with them */
     const struct alert_format *format;
     bool color;
-    int output_fd;
+    int output_fd;                    /* where lines go unless there are sinks */
+    const struct sink_options *sinks; /* NULL: none; they outlive the pipeline */
+    unsigned sinks_count;
+    const char *observer_name; /* NULL: the host's */
 };
 
 struct pipeline_result {
@@ -67,8 +76,27 @@ int pipeline_run(struct pipeline *pipeline, struct error *error);
 /* Writes what is left. */
 int pipeline_finish(struct pipeline *pipeline, struct error *error);
 
-/* Any time after it was created, by any thread. */
+/* Any time after it was created, by any thread. The law is held to account for what is under way: bytes that are held
+ * are so only until its end. */
 void pipeline_collect(const struct pipeline *pipeline, struct pipeline_result *result);
+
+/* A thread of it, for who wants to see more than the sum: any time, by any thread. */
+struct pipeline_thread {
+    bool is_reader; /* it receives for all others, and spreads packets over them */
+    unsigned lcore; /* that it runs on; RTE_MAX_LCORE: it doesn't yet */
+    struct counter_values values;
+    unsigned in_ring;             /* packets that wait in its ring */
+    unsigned records;             /* that the alert side has not taken yet */
+    uint64_t records_lost;        /* that it was too slow for */
+    uint64_t bursts, empty_polls; /* of polled ones */
+    double busy;                  /* the share of its time since it began to poll that it had something to do */
+    uint32_t flows;               /* connections in its table */
+};
+unsigned pipeline_threads(const struct pipeline *pipeline);
+void pipeline_collect_thread(const struct pipeline *pipeline, unsigned number, struct pipeline_thread *thread);
+
+/* The table that its workers read; NULL: no keys were given. */
+struct key_table *pipeline_keys(const struct pipeline *pipeline);
 
 /* Gives back what lies outside of EAL's memory, which goes with the process. */
 void pipeline_close(struct pipeline *pipeline);

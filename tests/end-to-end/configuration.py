@@ -59,19 +59,37 @@ def filters(rule, which="include"):
     return {"filter": {which: [rule]}}
 
 
+def ports(*elements):
+    return {"ports": list(elements)}
+
+
+def sinks(*elements):
+    return {"alerts": {"sinks": list(elements)}}
+
+
+STDOUT = {"type": "stdout"}
 GOOD = [
-    {}, {"keys": []}, {"keys": ["id:a", "id:b"]}, {"workers": 1}, {"workers": 64}, {"workers": 2.0}, {"format": "ecs"},
-    {"format": "text"}, {"scan": {}}, {"filter": {}}, *map(responses, ["all", "headers", "none", 0, 1, 4096.0, 1 << 30]),
+    {}, {"keys": []}, {"keys": ["id:a", "id:b"]}, {"workers": 1}, {"workers": 64}, {"workers": 2.0},
+    {"alerts": {"format": "ecs"}}, {"alerts": {"format": "text"}}, {"scan": {}}, {"filter": {}}, *map(responses, ["all", "headers", "none", 0, 1, 4096.0, 1 << 30]),
     filters(RULE), filters(RULE, "exclude"), filters({"ports": [1]}), filters({"ports": [65535, "1-65535"]}),
     filters({"addresses": ["0.0.0.0/0", "255.255.255.255", "::/0", "::1", "::ffff:10.0.0.1", "fe80::/10", "1::/128"]}),
     {"filter": {"include": [RULE] * 16, "exclude": [RULE] * 16}}, filters({"ports": [1] * 16}),
     filters({"addresses": ["::"] * 16}), {"keys": ["id:a"] * 64},
+    {"sensor": "a"}, {"sensor": "ü" * 127}, ports({"device": "0000:3b:00.0"}), {"workers": {"count": 1}},
+    ports({"device": "a", "queues": 1, "descriptors": 64, "mtu": 68}, {"device": "b", "queues": 64, "descriptors": 32768,
+                                                                      "mtu": 65535}),
+    {"workers": {"cpus": "0"}}, {"workers": {"cpus": "1023,2-5,8-8", "count": 6}}, {"flows": {}}, {"flows": {"max": 1024}},
+    {"flows": {"max": 2e6, "idle_timeout_s": 1, "held_bytes_max": 1 << 20}}, {"flows": {"idle_timeout_s": 86400}},
+    {"alerts": {}}, sinks(STDOUT), {"control": {}}, {"control": {"socket": "/" + "s" * 106, "group": "g" * 255}},
+    {"memory": {}}, {"memory": {"hugepages": False, "mib": 64}}, {"memory": {"hugepages": True, "mib": 1 << 20}},
+    {"eal": []}, {"eal": ["-a"] * 64}, {"eal": ["a" * 1024]},
 ]
 BAD = [
     [], None, "x", 1, {"key": []}, {"Workers": 1}, {"": 1}, {"keys": "id:a"}, {"keys": [1]}, {"keys": [""]},
     {"keys": ["-"]}, {"keys": ["id:"]}, {"keys": [["id:a"]]}, {"keys": {}}, {"keys": ["id:a"] * 65}, {"workers": 0},
     {"workers": 65}, {"workers": -1}, {"workers": 1.5}, {"workers": "1"}, {"workers": None}, {"workers": True},
-    {"workers": 1e300}, {"format": "xml"}, {"format": "ECS"}, {"format": None}, {"format": ["ecs"]}, {"scan": []},
+    {"workers": 1e300}, {"format": "ecs"}, *({"alerts": {"format": format}} for format in ("xml", "ECS", None, ["ecs"])),
+    {"scan": []},
     {"scan": "all"}, {"scan": {"response": "all"}}, {"scan": {"responses": "all", "depth": 1}},
     *map(responses, ["", "All", "head", "0", -1, 0.5, (1 << 30) + 1, None, True, [], {}]), {"filter": []},
     {"filter": {"only": [RULE]}}, {"filter": {"include": []}}, {"filter": {"exclude": []}}, {"filter": {"include": RULE}},
@@ -83,10 +101,28 @@ BAD = [
       ("", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "host.example", "::/129", "::g", 10, None,
        " 10.0.0.1", "10.0.0.1/8/8", "010.0.0.1")),
     filters({"ports": [1] * 17}), filters({"addresses": ["::"] * 17}),
+    {"sensor": ""}, {"sensor": 1}, {"sensor": "a" * 256}, {"ports": []}, {"ports": {}}, ports("eth0"), ports({}),
+    ports({"queues": 1}), *(ports({"device": device}) for device in ("", "a" * 256, 1, None)),
+    *(ports({"device": "a", name: value}) for name, values in (("queues", (0, 65)), ("descriptors", (63, 32769)),
+                                                               ("mtu", (67, 65536, "1500")), ("queue", (1,))) for value in values),
+    ports(*({"device": str(i)} for i in range(17))), *({"workers": value} for value in ({}, [], "2-5", {"cpu": "1"})),
+    *({"workers": {"count": count}} for count in (0, 65, "1", None)),
+    *({"workers": {"cpus": cpus}} for cpus in ("", 1, [1], "1,", ",1", "1-", "-1", "1-2-3", "a", "01", "1024", "0-1024", "1, 2", "+1")),
+    *({"flows": {name: value}} for name, values in (("max", (0, 1023, 100000001, "1024", 1024.5)), ("idle_timeout_s", (0, 86401)),
+                                                    ("held_bytes_max", ((1 << 20) - 1, (1 << 36) + 1)), ("min", (1,))) for value in values),
+    {"flows": []}, {"alerts": []}, {"alerts": {"sink": []}}, {"alerts": {"sinks": {}}}, sinks(), sinks({}), sinks("stdout"),
+    sinks(STDOUT, STDOUT), sinks({"type": "syslog"}), sinks({"type": "file"}), sinks({"path": "a"}),
+    sinks({**STDOUT, "path": "a"}), sinks({"type": "file", "path": ""}), sinks({"type": "file", "path": 1}),
+    sinks({"type": "file", "path": "no-such-folder/a", "mode": 1}), {"control": "s"}, {"control": {"socket": ""}},
+    {"control": {"socket": "/" + "s" * 107}}, {"control": {"group": ""}}, {"control": {"group": 1}}, {"control": {"port": 1}},
+    {"memory": 2048}, *({"memory": value} for value in ({"mib": 63}, {"mib": (1 << 20) + 1}, {"hugepages": 1}, {"gib": 2})),
+    {"eal": "-a"}, {"eal": [""]}, {"eal": [1]}, {"eal": ["-a"] * 65}, {"eal": ["a" * 1025]},
 ]
 # What no schema can say, or Python's reader lets pass.
 BEYOND_THE_SCHEMA = [filters({"ports": ["2-1"]}), filters({"addresses": ["1::2::3"]}), filters({"addresses": [":::"]}),
-                     '{"workers":1,"workers":1}', b'{"keys":["\\ud800"]}', b'{"keys":["id:\\u0000"]}']
+                     '{"workers":1,"workers":1}', b'{"keys":["\\ud800"]}', b'{"keys":["id:\\u0000"]}', {"sensor": "ü" * 128}, ports({"device": "a"}, {"device": "a", "queues": 2}),
+                     {"workers": {"cpus": "5-2"}}, {"workers": {"cpus": "1-3,2"}}, {"workers": {"cpus": "0-64"}},
+                     {"workers": {"cpus": "1-3", "count": 4}}]
 
 
 def verdict_of_the_program(value):
@@ -96,9 +132,13 @@ def verdict_of_the_program(value):
     return run.status == 0
 
 
+# Their files are not to be made by chance.
+FILES = [sinks({"type": "file", "path": "a.json"}), sinks(STDOUT, {"path": "b.json", "type": "file"})]
+
+
 @test(each=["good", "bad"])
 def the_program_and_the_schema_agree(which):
-    for value in GOOD if which == "good" else BAD:
+    for value in GOOD + FILES if which == "good" else BAD:
         assert validator().is_valid(value) == (which == "good"), f"the schema finds otherwise: {value}"
         assert verdict_of_the_program(value) == (which == "good"), f"the program finds otherwise: {value}"
 
@@ -109,7 +149,7 @@ def what_the_schema_cannot_say_the_program_refuses():
         assert not verdict_of_the_program(value), value
 
 
-@test
+@test(only_if=not harness.SANITIZED)  # which the fuzzer of configurations is, too
 def random_configurations_are_judged_alike():
     """Members, values and whole branches of the good ones and the bad ones, put where they may not belong."""
     chance = random.Random(20231104)
@@ -183,7 +223,7 @@ def the_readme_has_a_row_for_each_member_as_the_table_says_it():
 @test
 def the_formats_of_the_schema_are_those_there_are():
     errors = bearertap("read", "-f", "no-such-format", "x", status=2).errors
-    assert errors.split("there are: ")[1].strip().split(", ") == schema()["properties"]["format"]["enum"], errors
+    assert errors.split("there are: ")[1].strip().split(", ") == schema()["properties"]["alerts"]["properties"]["format"]["enum"], errors
 
 
 @test
@@ -199,16 +239,16 @@ def the_example_is_a_configuration():
 
 @test
 def what_the_configuration_says_is_done():
-    run = read({"keys": [scratch("revoked.jwks.json")], "format": "text"}, capture=STORM)
+    run = read({"keys": [scratch("revoked.jwks.json")], "alerts": {"format": "text"}}, capture=STORM)
     assert [line["message"] for line in read({}, *keys()).lines]
-    said = bearertap("read", "-c", write({"keys": [scratch("revoked.jwks.json")], "format": "text"}), scratch(STORM))
+    said = bearertap("read", "-c", write({"keys": [scratch("revoked.jwks.json")], "alerts": {"format": "text"}}), scratch(STORM))
     assert said.stdout and not said.stdout.startswith(b"{"), said
     assert len(run.lines) == len(harness.alerts_of(STORM).lines), run
 
 
 @test
 def the_command_line_wins_and_keys_add_up():
-    both = read({"keys": ["id:nobody-has-this-key"], "format": "text", "workers": 2}, "-w", "1", *keys())
+    both = read({"keys": ["id:nobody-has-this-key"], "alerts": {"format": "text"}, "workers": 2}, "-w", "1", *keys())
     assert len(both.lines) == len(harness.alerts_of(STORM).lines), both
     one, two = (int(re.search(r"revoked keys (\d+)", read({"keys": names}, *keys()).errors)[1])
                 for names in ([], ["id:nobody-has-this-key"]))
@@ -234,8 +274,51 @@ def wrong_use_of_c_is_status_2(arguments):
 
 
 @test
+def the_sensor_is_the_observer_of_every_alert():
+    run = read({"sensor": "tap-ü"}, *keys())
+    assert {get(line, "observer.name") for line in run.lines} == {"tap-ü"}, run
+
+
+@test
+def keys_are_looked_for_beside_the_configuration():
+    """And those of the command line in the working directory."""
+    os.makedirs(scratch("beside"), exist_ok=True)
+    with open(scratch("beside/other.txt"), "w") as file:
+        file.write("nobody-has-this-key\n")
+    path = write({"keys": ["other.txt", "../revoked.jwks.json", "id:a/b"]}, "beside/bearertap.json")
+    run = bearertap("read", "-f", "ecs", "-c", path, "-k", "placements.keys", scratch(STORM), cwd=harness.SCRATCH, status=1)
+    assert " placements.keys: No such file" in run.errors, run
+    run = bearertap("read", "-f", "ecs", "-c", "beside/bearertap.json", "-k", "beside/other.txt", STORM, cwd=harness.SCRATCH)
+    assert len(run.lines) == len(harness.alerts_of(STORM).lines), run
+    os.unlink(scratch("beside/other.txt"))
+    run = bearertap("read", "-c", "beside/bearertap.json", STORM, cwd=harness.SCRATCH, status=1)
+    assert "beside/other.txt" in run.errors, run
+
+
+@test
+def a_table_of_flows_that_is_too_small_is_said():
+    """The bound is what the configuration says, and each connection without room is counted."""
+    tape = counters.Tape()
+    for _ in range(1100):
+        tape.connection().client(counters.head())
+    tape.write(scratch("crowd.pcap"))
+    small, large = (read({"flows": {"max": most}}, "-w", "1", capture="crowd.pcap") for most in (1024, 2048))
+    assert small.errors != large.errors and "flow" in small.errors, small
+
+
+@test(each=["keys", "ports", "sinks", "eal", "sensor", "socket", "group"])
+def a_token_in_a_names_place_is_not_repeated(where):
+    token = "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl"
+    value = {"keys": {"keys": [token]}, "ports": ports({"device": token}), "sinks": sinks({"type": "file", "path": token}),
+             "eal": {"eal": [token]}, "sensor": {"sensor": token}, "socket": {"control": {"socket": token}},
+             "group": {"control": {"group": token}}}[where]
+    run = read(value, *keys(), status=1)
+    assert "looks like a token" in run.errors and "eyJ" not in run.errors and not run.stdout, run
+
+
+@test
 def a_configuration_may_come_through_a_pipe():
-    run = bearertap("read", "-q", "-c", "/dev/stdin", *keys(), scratch(STORM), input=b'{"format":"ecs"}')
+    run = bearertap("read", "-q", "-c", "/dev/stdin", *keys(), scratch(STORM), input=b'{"alerts":{"format":"ecs"}}')
     assert len(run.lines) == len(harness.alerts_of(STORM).lines), run
 
 

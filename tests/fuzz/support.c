@@ -75,7 +75,7 @@ void __wrap_rte_free(void *bytes)
 void fuzz_start_eal(size_t megabytes)
 {
     struct error error = {""};
-    if (eal_start(megabytes << 20, 1, &error) != 0) {
+    if (eal_start_for_files(megabytes << 20, 1, &error) != 0) {
         fprintf(stderr, "%s\n", error.text);
         exit(1);
     }

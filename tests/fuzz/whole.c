@@ -158,7 +158,7 @@ static void read_capture(struct run *run, const char *path, unsigned workers)
     run->outboxes.chunks = shared.chunks;
     REQUIRE(capture_files_create(&path, 1, MBUFS, &run->files, &error) == 0);
     if (workers > 1)
-        REQUIRE(spread_create(workers, &run->spread, &error) == 0);
+        REQUIRE(spread_create(workers, false, &run->spread, &error) == 0);
     for (unsigned i = 0; i < workers; i++)
         worker_create(run, i);
     if (workers > 1)

@@ -318,7 +318,7 @@ static int start(void **state)
 {
     struct error error = {""};
     (void)state;
-    int result = eal_start((size_t)64 << 20, 1, &error);
+    int result = eal_start_for_files((size_t)64 << 20, 1, &error);
     return result != 0 ? result : capture_register_fields(&error);
 }
 

@@ -112,7 +112,7 @@ static void run(bool at_once, bool slow)
 {
     struct spread *spread;
     struct error error = {""};
-    if (spread_create(WORKERS, &spread, &error) != 0)
+    if (spread_create(WORKERS, false, &spread, &error) != 0)
         fail_msg("%s", error.text);
     static struct owner owners[WORKERS];
     memset(owners, 0, sizeof(owners));
@@ -176,7 +176,7 @@ static void at_once_wakes_the_owner_for_every_single_packet(void **state)
     (void)state;
     struct single single = {.taken = 0};
     struct error error = {""};
-    assert_int_equal(spread_create(1, &single.spread, &error), 0);
+    assert_int_equal(spread_create(1, false, &single.spread, &error), 0);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, take_singly, &single), 0);
     static struct burst burst;
@@ -201,7 +201,7 @@ static void after_the_finish_what_waits_is_still_taken_and_then_nothing(void **s
     (void)state;
     struct spread *spread;
     struct error error = {""};
-    assert_int_equal(spread_create(1, &spread, &error), 0);
+    assert_int_equal(spread_create(1, false, &spread, &error), 0);
     static struct burst burst;
     burst.count = 3;
     for (unsigned i = 0; i < 3; i++)

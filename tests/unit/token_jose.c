@@ -69,7 +69,7 @@ static void of_many_references_the_first_and_the_last_of_each_kind_are_yielded(v
     assert_references(five, "kid:0 kid:1 kid:2 kid:3 kid:last ");
     assert_false(some_are_left_out(five));
 
-    char header[2048] = "{", hidden[2048];
+    char header[2048] = "{", hidden[sizeof(header) + 32];
     for (int i = 0; i < 20; i++)
         strcat(header, "\"x5t\":\"AA\",\"x5c\":[\"\"],\"jwk\":{},\"x5t#S256\":0,");
     snprintf(hidden, sizeof(hidden), "%s\"kid\":\"first\",\"kid\":\"second\"}", header);

@@ -106,8 +106,8 @@ static void run(const char *path, unsigned workers, uint32_t most, struct outcom
         .format = alert_format_find("ecs"),
         .output_fd = open("/dev/null", O_WRONLY),
     };
-    require(
-        eal_start(pipeline_bytes(&options) + capture_files_bytes(MBUFS) + ((size_t)400 << 20), workers + 2, &error));
+    require(eal_start_for_files(pipeline_bytes(&options) + capture_files_bytes(MBUFS) + ((size_t)400 << 20),
+                                workers + 2, &error));
     require(capture_register_fields(&error));
     require(capture_files_create(&path, 1, MBUFS, &files, &error));
     source = capture_files_source(files);

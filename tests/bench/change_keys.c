@@ -30,6 +30,14 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Of this thread: the time for which others had its processor is not in it. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static double seconds_since(uint64_t begin_ns)
 {
     return (double)(now_ns() - begin_ns) / 1e9;
@@ -99,7 +107,7 @@ static uint64_t wait_until_seen(struct waiting *waiting, size_t wanted, uint64_t
 
 static void measure_changes(struct key_store *store, struct key_table *table)
 {
-    static uint64_t added_ns[CHANGES], removed_ns[CHANGES];
+    static uint64_t added_ns[CHANGES], removed_ns[CHANGES], add_cpu_ns[CHANGES], remove_cpu_ns[CHANGES];
     static char ids[CHANGES][64];
     struct waiting waiting = {.table = table, .ids = ids};
     struct key_store_added added;
@@ -111,20 +119,25 @@ static void measure_changes(struct key_store *store, struct key_table *table)
     pthread_create(&thread, NULL, wait_for_changes, &waiting);
     for (size_t i = 0; i < CHANGES; i++) {
         atomic_store(&waiting.wanted, 2 * i + 1);
-        uint64_t begin_ns = now_ns();
+        uint64_t begin_ns = now_ns(), begin_cpu_ns = cpu_ns();
         if (key_store_add(store, table, ids[i], NULL, &added, &error) != 0)
             exit((fprintf(stderr, "%s\n", error.text), 1));
+        add_cpu_ns[i] = cpu_ns() - begin_cpu_ns;
         added_ns[i] = wait_until_seen(&waiting, 2 * i + 1, begin_ns);
         atomic_store(&waiting.wanted, 2 * i + 2);
         begin_ns = now_ns();
+        begin_cpu_ns = cpu_ns();
         if (key_store_remove(store, table, ids[i], &removed, &error) != 0)
             exit((fprintf(stderr, "%s\n", error.text), 1));
+        remove_cpu_ns[i] = cpu_ns() - begin_cpu_ns;
         removed_ns[i] = wait_until_seen(&waiting, 2 * i + 2, begin_ns);
     }
     atomic_store(&waiting.done, true);
     pthread_join(thread, NULL);
     print_times("added until found", added_ns, CHANGES);
     print_times("removed until found no more", removed_ns, CHANGES);
+    print_times("key_store_add, of its CPU", add_cpu_ns, CHANGES);
+    print_times("key_store_remove, of its CPU", remove_cpu_ns, CHANGES);
 }
 
 /* Look-ups of keys that are not there, as most are, in a thread of its own. */

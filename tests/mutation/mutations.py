@@ -202,7 +202,7 @@ mutation("thumbprint-order", "the members of an RFC 7638 thumbprint are in anoth
          "for (int word = JWK_WORDS - 1; word >= 0; word--) {\n        if ((type")
 mutation("issuer-does-not-narrow", "a plain kid counts for tokens of other issuers than its entry's",
          "app/verdict/verdict.c",
-         "if (!narrowed[k] || issuer != ISSUER_OTHER)", "if (issuer != (enum issuer_relation)77)")
+         "if (!narrowed || issuer != ISSUER_OTHER)", "if (issuer != (enum issuer_relation)77)")
 mutation("stale-memory", "what was learnt of a header outlives a change of the key table",
          "app/verdict/memory.c",
          "    memset(memory->sets, 0, sizeof(memory->sets));\n    memset(memory->recent, 0, sizeof(memory->recent));\n", "")

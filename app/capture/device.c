@@ -132,13 +132,22 @@ static int choose_for_af_packet(struct device *device, const struct port_options
     return 0;
 }
 
-/* What comes to a queue of the interface that nobody took goes past: so all of them, unless told. */
+/* What comes to a queue of the interface that nobody took goes past: so all of them, unless told. The driver takes only
+ * those that are paired with one to send with, and one where there are none. */
 static void choose_for_af_xdp(struct device *device)
 {
-    unsigned queues = interface_queues(device->interface.name);
-    device->queues = has_argument(device, "queue_count") ? argument_number(device, "queue_count") : RTE_MAX(queues, 1u);
-    if (!has_argument(device, "start_queue"))
+    unsigned paired, all;
+    interface_queues(device->interface.name, &paired, &all);
+    device->queues = has_argument(device, "start_queue") ? 1 : RTE_MAX(paired, 1u);
+    if (has_argument(device, "queue_count"))
+        device->queues = argument_number(device, "queue_count");
+    else if (!has_argument(device, "start_queue"))
         add_argument(device, "queue_count", device->queues);
+    if (all > device->queues)
+        snprintf(device->note, sizeof(device->note),
+                 "the interface has %u receive queues and AF_XDP takes %u: what comes to the others is not seen; "
+                 "`ethtool -l %s` shows them, `ethtool -L` makes them fewer",
+                 all, device->queues, device->interface.name);
 }
 
 /* An interface by the name that was given with `iface`. */

@@ -34,7 +34,9 @@ struct device {
     unsigned queues;            /* that it will have; 0: to be asked */
     unsigned frame_bytes;       /* frames are cut at; 0: to be asked */
     unsigned buffer_bytes;      /* what an mbuf must hold; 0: as frames are */
+    bool is_ours;               /* it was not there before device_probe, and goes at the end */
     bool holds_buffers;         /* an mbuf waits in each descriptor */
+    char note[224];             /* what the operator should know, "" mostly */
 };
 
 /* Reads the text and, where it names an interface, asks that. `i` is its number in the configuration. */
@@ -53,6 +55,6 @@ bool device_argument(const char *text, const char *key, char *value, size_t capa
 int device_check(const struct device *device, const char *sysfs, struct error *error);
 
 /* Probes it, unless it is there already, and tells its ethdev port. */
-int device_probe(const struct device *device, uint16_t *port_id, struct error *error);
+int device_probe(struct device *device, uint16_t *port_id, struct error *error);
 
 #endif

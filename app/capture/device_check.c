@@ -16,7 +16,8 @@
 #include <rte_devargs.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
+
+#include "listening.h"
 
 /* Drivers of the kernel that hand a PCI device to a process. */
 static const char *const handing_drivers[] = {"vfio-pci", "uio_pci_generic", "igb_uio"};
@@ -145,35 +146,6 @@ static bool find_port(const struct device *device, uint16_t *port_id)
     return is_found;
 }
 
-/* DPDK's log as long as a device is probed: what it says of a failure is part of ours. */
-struct listening {
-    FILE *before, *log;
-    char *text;
-    size_t length;
-};
-
-static void listen_begin(struct listening *listening)
-{
-    memset(listening, 0, sizeof(*listening));
-    listening->before = rte_log_get_stream();
-    listening->log = open_memstream(&listening->text, &listening->length);
-    if (listening->log != NULL)
-        rte_openlog_stream(listening->log);
-}
-
-/* The first line of what was said. */
-static void listen_end(struct listening *listening, char *said, size_t capacity)
-{
-    said[0] = '\0';
-    if (listening->log == NULL)
-        return;
-    rte_openlog_stream(listening->before);
-    fclose(listening->log);
-    if (listening->text != NULL)
-        snprintf(said, capacity, "%.*s", (int)strcspn(listening->text, "\n"), listening->text);
-    free(listening->text);
-}
-
 /* Whether any bus knows what it is. */
 static bool has_driver(const struct device *device)
 {
@@ -184,15 +156,19 @@ static bool has_driver(const struct device *device)
     return is_known;
 }
 
-int device_probe(const struct device *device, uint16_t *port_id, struct error *error)
+int device_probe(struct device *device, uint16_t *port_id, struct error *error)
 {
     struct listening listening;
     char said[256];
-    listen_begin(&listening);
+    listening_begin(&listening);
     bool is_found = find_port(device, port_id), is_known = is_found || has_driver(device);
-    int code = is_known && !is_found ? rte_dev_probe(device->probed) : 0;
-    is_found = is_found || (code >= 0 && is_known && find_port(device, port_id));
-    listen_end(&listening, said, sizeof(said));
+    int code = 0;
+    if (!is_found && is_known) {
+        code = rte_dev_probe(device->probed);
+        device->is_ours = code == 0;
+        is_found = code == 0 && find_port(device, port_id);
+    }
+    listening_end(&listening, said, sizeof(said));
     if (is_found)
         return 0;
     if (!is_known)

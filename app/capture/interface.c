@@ -101,6 +101,7 @@ int interface_find(const char *name, unsigned index, struct interface *interface
     const struct ifinfomsg *info = NLMSG_DATA(&answer.header);
     interface->index = (unsigned)info->ifi_index;
     interface->up = (info->ifi_flags & IFF_UP) != 0;
+    interface->promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
     interface->running = interface->up && (info->ifi_flags & IFF_RUNNING) != 0;
     const struct rtattr *attribute = IFLA_RTA(info);
     for (unsigned left = (unsigned)IFLA_PAYLOAD(&answer.header); RTA_OK(attribute, left);
@@ -121,12 +122,13 @@ static int ask_ethtool(const char *name, void *request)
     return code;
 }
 
-unsigned interface_queues(const char *name)
+void interface_queues(const char *name, unsigned *paired, unsigned *all)
 {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     if (ask_ethtool(name, &channels) != 0)
-        return 0;
-    return channels.combined_count + channels.rx_count;
+        memset(&channels, 0, sizeof(channels));
+    *paired = channels.combined_count;
+    *all = channels.combined_count + channels.rx_count;
 }
 
 bool interface_joins_segments(const struct interface *interface)

@@ -17,14 +17,16 @@ struct interface {
     unsigned mtu;
     bool up;      /* somebody set it up */
     bool running; /* and its link is up */
+    bool promiscuous;
     uint64_t rx_packets, tx_packets;
 };
 
 /* By its name, or where that is NULL by its number. 0, -ENODEV where there is none, or another negative errno. */
 int interface_find(const char *name, unsigned index, struct interface *interface);
 
-/* Receive queues that the kernel uses for it now; 0 where it does not say. */
-unsigned interface_queues(const char *name);
+/* Receive queues that the kernel uses for it now: in pairs with queues to send with, and all. 0 where it does not say.
+ */
+void interface_queues(const char *name, unsigned *paired, unsigned *all);
 
 /* Whether what it receives may be longer than its MTU: segments joined on receipt (GRO, LRO), or never cut because the
  * other end of a virtual interface left that to hardware which isn't there. */

@@ -166,6 +166,7 @@ int ports_start(struct ports *ports, struct error *error)
             ports_stop(ports);
             return code;
         }
+        live_port_hear_all(port);
         live_watch_begin(ports, port);
     }
     ports->started = true;
@@ -204,8 +205,11 @@ void ports_close(struct ports *ports)
         return;
     ports_stop(ports);
     for (unsigned i = 0; i < ports->count; i++) {
-        rte_eth_dev_close(ports->ports[i].port_id);
-        free(ports->ports[i].queues);
+        struct live_port *port = &ports->ports[i];
+        rte_eth_dev_close(port->port_id);
+        if (port->device.is_ours && port->info.device != NULL)
+            rte_dev_remove(port->info.device);
+        free(port->queues);
     }
     live_sources_free(ports);
     live_pools_free(ports);

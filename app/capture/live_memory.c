@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
@@ -29,6 +30,7 @@
 /* What each takes beside its room: its mbuf, a header, and padding that spreads them over memory channels. */
 #define BUFFER_BESIDE (sizeof(struct rte_mbuf) + 3 * RTE_CACHE_LINE_SIZE + 2 * sizeof(void *))
 #define POOL_BESIDE   (1u << 20)
+#define SMALL_PAGE    ((size_t)4096)
 
 #define DESCRIPTORS_USUAL 4096u
 #define MTU_USUAL         1500u
@@ -50,11 +52,14 @@ static unsigned buffers_for(unsigned descriptors, unsigned room, unsigned worker
     return descriptors + (workers + OTHER_THREADS) * (is_large(room) ? UNDER_WAY_LARGE : UNDER_WAY);
 }
 
-/* Objects do not cross hugepages, which wastes up to one a page: a 25th for the large ones. */
-static size_t bytes_for(unsigned buffers, unsigned room)
+/* A buffer never crosses a page, which is one of 4 KiB where there are no hugepages; of those of 2 MiB a buffer's worth
+ * is wasted each, a 25th for the largest. */
+static size_t bytes_for(unsigned buffers, unsigned room, bool no_hugepages)
 {
-    size_t bytes = buffers * (room + BUFFER_BESIDE);
-    return bytes + bytes / 25 + POOL_BESIDE;
+    size_t each = room + BUFFER_BESIDE;
+    if (no_hugepages)
+        return buffers * (RTE_ALIGN_CEIL(each, SMALL_PAGE) + 2 * sizeof(void *)) + POOL_BESIDE;
+    return buffers * each + buffers * each / 25 + POOL_BESIDE;
 }
 
 size_t ports_memory_bytes(const struct ports_options *options)
@@ -74,7 +79,7 @@ size_t ports_memory_bytes(const struct ports_options *options)
             descriptors = 0;
         queues = RTE_MIN(RTE_MAX(queues, 1u), PORT_QUEUES_MAX + 0u);
         descriptors = RTE_MIN(descriptors, UINT16_MAX + 0u);
-        bytes += bytes_for(buffers_for(queues * descriptors, room, options->workers), room);
+        bytes += bytes_for(buffers_for(queues * descriptors, room, options->workers), room, options->no_hugepages);
     }
     return bytes;
 }
@@ -125,7 +130,7 @@ static void describe_pool(const struct ports *ports, const struct live_pool *poo
              with_commas(pool->buffers, buffers), with_commas(pool->room, room), descriptors, ports->workers,
              ports->workers == 1 ? "" : "s", OTHER_THREADS,
              with_commas(is_large(pool->room) ? UNDER_WAY_LARGE : UNDER_WAY, under_way),
-             with_commas((bytes_for(pool->buffers, pool->room) >> 20) + 1, mib), node);
+             with_commas((bytes_for(pool->buffers, pool->room, !rte_eal_has_hugepages()) >> 20) + 1, mib), node);
 }
 
 static int create_pool(const struct ports *ports, struct live_pool *pool, struct error *error)

@@ -10,6 +10,8 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "listening.h"
+
 #define DESCRIPTORS_USUAL 4096u
 #define TX_DESCRIPTORS    512u
 
@@ -191,32 +193,51 @@ static bool try_otherwise(struct live_port *port)
 static int configure_somehow(struct live_port *port, struct error *error)
 {
     const char *step;
+    char said[256];
     int code;
-    do
+    do {
+        struct listening listening;
+        listening_begin(&listening);
         code = configure(port, &step);
-    while (code != 0 && try_otherwise(port));
+        listening_end(&listening, said, sizeof(said));
+    } while (code != 0 && try_otherwise(port));
     if (code != 0)
         return error_set(error, -code,
-                         "%s: the device could not %s with %u queues, %u descriptors and an MTU of %u: %s",
-                         port->device.place, step, port->queues_count, port->descriptors, port->mtu, strerror(-code));
+                         "%s: the device could not %s with %u queues, %u descriptors and an MTU of %u: %s%s%s",
+                         port->device.place, step, port->queues_count, port->descriptors, port->mtu, said,
+                         said[0] != '\0' ? "; " : "", strerror(-code));
     return 0;
 }
 
-/* Starts it and has it spread packets; where it refuses something, as far as it goes. */
+/* Starts it, has it spread packets, and stops it again if it cannot. */
+static int start_once(struct live_port *port, char *said, size_t capacity)
+{
+    struct listening listening;
+    listening_begin(&listening);
+    int code = rte_eth_dev_start(port->port_id);
+    if (code == 0 && port->uses_rss) {
+        code = rss_apply(&port->rss, port->port_id, &port->info);
+        if (code != 0)
+            rte_eth_dev_stop(port->port_id);
+    }
+    listening_end(&listening, said, capacity);
+    return code;
+}
+
+/* Where it refuses something, as far as it goes. */
 int live_port_start(struct live_port *port, struct error *error)
 {
+    char said[256];
+    int code;
     for (;;) {
-        int code = rte_eth_dev_start(port->port_id);
-        bool is_running = code == 0;
-        if (is_running && port->uses_rss)
-            code = rss_apply(&port->rss, port->port_id, &port->info);
+        bool knew = port->rss.key_at_configure;
+        code = start_once(port, said, sizeof(said));
         if (code == 0)
             break;
-        if (is_running)
-            rte_eth_dev_stop(port->port_id);
-        if (code != -EAGAIN && !try_otherwise(port))
-            return error_set(error, -code, "%s: the device could not be started: %s", port->device.place,
-                             strerror(-code));
+        bool has_learnt = port->rss.key_at_configure && !knew; /* so that the next attempt is another one */
+        if (!has_learnt && !try_otherwise(port))
+            return error_set(error, -code, "%s: the device could not be started: %s%s%s", port->device.place, said,
+                             said[0] != '\0' ? "; " : "", strerror(-code));
         code = configure_somehow(port, error);
         if (code != 0)
             return code;
@@ -224,10 +245,19 @@ int live_port_start(struct live_port *port, struct error *error)
     port->started = true;
     if (!port->uses_rss)
         port->rss.way = RSS_OFF;
+    return 0;
+}
+
+/* All that comes by is for us, whoever it is addressed to. */
+void live_port_hear_all(struct live_port *port)
+{
     int code = rte_eth_promiscuous_enable(port->port_id);
     port->description.promiscuous = code == 0;
+    if (code != 0 && code != -ENOTSUP) /* devices that have no addresses have no such mode */
+        log_warning("port %s: promiscuous mode was refused (%s): only what is addressed to it is seen; a virtual "
+                    "function needs `ip link set PF vf N trust on`",
+                    port->description.name, strerror(-code));
     rte_eth_allmulticast_enable(port->port_id);
-    return 0;
 }
 
 void live_port_stop(struct live_port *port)
@@ -235,6 +265,9 @@ void live_port_stop(struct live_port *port)
     if (!port->started)
         return;
     rss_release(&port->rss, port->port_id);
+    /* An interface of the kernel keeps what was set, so it is left as it was found. */
+    if (port->description.promiscuous && port->device.interface.index != 0 && !port->device.interface.promiscuous)
+        rte_eth_promiscuous_disable(port->port_id);
     rte_eth_dev_stop(port->port_id);
     port->started = false;
 }
@@ -243,6 +276,8 @@ void live_port_stop(struct live_port *port)
 int live_port_set_up(struct live_port *port, struct error *error)
 {
     port->uses_rss = port->queues_count > 1 && rss_is_offered(&port->info);
+    if (port->device.note[0] != '\0')
+        note(port, port->device.note);
     int code = configure_somehow(port, error);
     if (code != 0 || !port->uses_rss)
         return code;

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* What devices call a queue's losses, behind "rx_qN_". */
-static const char *const loss_names[] = {"errors", "dropped", "drops", "drop", "missed", "discards", "out_of_buffer"};
+static const char *const loss_names[] = {"errors", "dropped",  "drops",      "drop",
+                                         "missed", "discards", "drop_total", "out_of_buffer"};
 
 /* Finds the counters that tell losses by queue. ethdev gives each device "rx_qN_errors", whether or not it counts
  * them: what it says is believed once it was seen to count (take_losses). */
@@ -76,7 +77,16 @@ static void take_losses(struct live_port *port)
         of_queues += statistics->queue[q].lost;
     }
     bool none = statistics->missed + statistics->errors == 0;
-    statistics->losses_by_queue = port->loss_ids_count > 0 && (of_queues > 0 || (none && port->queues_count > 1));
+    statistics->losses_by_queue = port->loss_ids_count > 0 && (of_queues > 0 || none);
+}
+
+/* What is lost of the only queue is known without more. */
+static void book_on_only_queue(struct live_port *port)
+{
+    if (port->queues_count != 1)
+        return;
+    port->statistics.queue[0].lost = port->statistics.missed;
+    port->statistics.losses_by_queue = true;
 }
 
 static uint64_t packets_taken(const struct live_port *port)
@@ -94,7 +104,8 @@ static uint64_t packets_of(const struct interface *interface)
 }
 
 /* AF_PACKET counts no losses that its driver would tell. What went by the interface until the watch before, and was
- * not taken until now, is most likely lost; what came since may still be in the kernel's ring. */
+ * not taken until now, is most likely lost; what came since may still be in the kernel's ring. Fragments of IPv4, which
+ * the kernel puts together for the driver (PACKET_FANOUT_FLAG_DEFRAG), make it too large. */
 static void estimate_missed(struct live_port *port, const struct interface *interface)
 {
     uint64_t came = since(packets_of(interface), port->interface_base), taken = packets_taken(port);
@@ -163,6 +174,7 @@ void live_watch_port(struct ports *ports, struct live_port *port)
             watch_interface(port);
         else
             watch_link(port);
+        book_on_only_queue(port);
     }
     pthread_mutex_unlock(&ports->lock);
 }

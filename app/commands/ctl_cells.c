@@ -49,11 +49,25 @@ static void put_real(FILE *out, double value)
         fprintf(out, amount >= 1 && amount < 1000 ? "%.2f" : "%.4g", value);
 }
 
-static void put_value(FILE *out, json_t *value, unsigned depth)
+/* Numbers that name something, rather than count it, have no commas. */
+static bool names_something(const char *member)
+{
+    static const char *const names[] = {"pid",    "line", "port", "queue", "worker",
+                                        "number", "cpu",  "cpus", "vlan",  "uid"};
+    const char *dot = strrchr(member, '.'), *last = dot != NULL ? dot + 1 : member;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(last, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void put_value(FILE *out, const char *member, json_t *value, unsigned depth)
 {
     const char *text = json_string_value(value);
     if (text != NULL)
         print_notice(out, text);
+    else if (json_is_integer(value) && names_something(member))
+        fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_integer(value))
         put_integer(out, json_integer_value(value));
     else if (json_is_real(value))
@@ -67,20 +81,20 @@ static void put_value(FILE *out, json_t *value, unsigned depth)
     else if (json_is_array(value) && depth == 0)
         for (size_t i = 0; i < json_array_size(value); i++) {
             fputs(i > 0 ? ", " : "", out);
-            put_value(out, json_array_get(value, i), 1);
+            put_value(out, member, json_array_get(value, i), 1);
         }
     else
         json_dumpf(value, out, JSON_COMPACT | JSON_ENSURE_ASCII);
 }
 
-bool ctl_cell_make(struct ctl_cell *cell, json_t *value)
+bool ctl_cell_make(struct ctl_cell *cell, const char *member, json_t *value)
 {
     size_t length = 0;
     *cell = (struct ctl_cell){NULL, 0, json_is_number(value)};
     FILE *out = open_memstream(&cell->text, &length);
     if (out == NULL)
         return false;
-    put_value(out, value, 0);
+    put_value(out, member, value, 0);
     bool is_written = ferror(out) == 0;
     if (fclose(out) != 0 || !is_written) {
         ctl_cell_release(cell);
@@ -159,7 +173,7 @@ static void enter(struct table *table, size_t object, json_t *value, const char 
             size_t number = find_member(table, full);
             struct ctl_cell *cell = cell_of(table, object, number);
             if (!table->failed && cell->text == NULL) /* "a.b" may be there beside b of a */
-                table->failed = !ctl_cell_make(cell, member);
+                table->failed = !ctl_cell_make(cell, name, member);
         }
         free(full);
     }
@@ -169,7 +183,7 @@ static void make_headings(struct table *table)
 {
     for (size_t i = 0; i < table->members && !table->failed; i++) {
         json_t *name = json_string(table->names[i]);
-        table->failed = name == NULL || !ctl_cell_make(&table->headings[i], name);
+        table->failed = name == NULL || !ctl_cell_make(&table->headings[i], "", name);
         json_decref(name);
     }
 }

@@ -15,8 +15,9 @@ struct ctl_cell {
     bool is_number;
 };
 
-/* False: no memory. What is no scalar is one line: a list of scalars with commas, anything else as JSON. */
-bool ctl_cell_make(struct ctl_cell *cell, json_t *value);
+/* `member` is the value's name. False: no memory. What is no scalar is one line: a list of scalars with commas,
+ * anything else as JSON. */
+bool ctl_cell_make(struct ctl_cell *cell, const char *member, json_t *value);
 void ctl_cell_release(struct ctl_cell *cell);
 
 /* To the right of `width` columns. */

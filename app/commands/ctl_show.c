@@ -38,7 +38,7 @@ static unsigned width_of_name(const char *name)
 {
     struct ctl_cell cell;
     json_t *string = json_string(name);
-    unsigned width = ctl_cell_make(&cell, string) ? cell.width : 0;
+    unsigned width = ctl_cell_make(&cell, "", string) ? cell.width : 0;
     ctl_cell_release(&cell);
     json_decref(string);
     return width;
@@ -75,7 +75,7 @@ static struct rows measure_rows(const struct ctl_show *show, json_t *object, uns
         }
         unsigned width = width_of_name(name);
         rows.names = width > rows.names ? width : rows.names;
-        if (ctl_cell_make(&cell, value) && cell.is_number)
+        if (ctl_cell_make(&cell, name, value) && cell.is_number)
             rows.numbers = cell.width > rows.numbers ? cell.width : rows.numbers;
         rows.all_numbers = rows.all_numbers && cell.is_number;
         ctl_cell_release(&cell);
@@ -95,7 +95,7 @@ static void print_rows(const struct ctl_show *show, json_t *object, unsigned dep
             continue;
         print_name(show->out, name, depth * INDENT, rows.names);
         put_spaces(show->out, INDENT);
-        if (ctl_cell_make(&cell, value))
+        if (ctl_cell_make(&cell, name, value))
             ctl_cell_print(show->out, &cell, rows.all_numbers ? rows.numbers : 0);
         putc('\n', show->out);
         ctl_cell_release(&cell);
@@ -157,7 +157,7 @@ void ctl_show_part(const struct ctl_show *show, json_t *part)
     if (title == NULL || is_section(json_object_get(rest, title), 0)) {
         print_as_json(show, part, 0);
     } else {
-        if (ctl_cell_make(&cell, json_object_get(rest, title)))
+        if (ctl_cell_make(&cell, title, json_object_get(rest, title)))
             ctl_cell_print(show->out, &cell, 0);
         ctl_cell_release(&cell);
         putc('\n', show->out);

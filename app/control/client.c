@@ -44,8 +44,11 @@ static int explain_connect(int reason, const char *path, struct error *error)
         int reason;
         const char *text;
     } rows[] = {
-        {ENOENT, "there is no such socket; does `bearertap run` run, and with another control.socket? Name it with -s"},
-        {ECONNREFUSED, "nobody listens there; `bearertap run` has ended without removing it, or it is no socket"},
+        {ENOENT,
+         "there is no such socket; start `bearertap run`, or, where its control.socket is another, name it with "
+         "-s"},
+        {ECONNREFUSED,
+         "nobody listens there; it was left by a `bearertap run` that was killed, and the next one replaces it"},
         {EACCES, "you may not connect; run as root, as the user that `bearertap run` runs as, or as a member of "
                  "control.group"},
         {EPROTOTYPE, "that is a socket of another kind; name the one of `bearertap run`"},

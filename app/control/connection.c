@@ -211,7 +211,6 @@ static void hang_up_with(struct connection *connection, const struct error *erro
 {
     put_error(connection, -EPROTO, error);
     connection->hangs_up = true;
-    connection->in_length = connection->in_searched = 0;
 }
 
 /* What came is no request and never will be? */

@@ -62,7 +62,7 @@ void added_forget(struct key_table *table, const struct added_entry *entry)
     table->added.live--;
 }
 
-void added_set_saved(struct key_table *table, const char *id)
+void added_set_saved(struct key_table *table, const char *id, const char *path, unsigned line)
 {
     struct table_key names[2];
     unsigned count = edition_names_of_id(table->current, id, names);
@@ -71,9 +71,21 @@ void added_set_saved(struct key_table *table, const char *id)
         const uintptr_t *entries;
         size_t entries_count = slot_entries(&slot, &entries);
         for (size_t k = 0; k < entries_count; k++)
-            if ((entries[k] & SLOT_IS_ADDED) != 0)
-                slot_added(entries[k])->is_saved = true;
+            if ((entries[k] & SLOT_IS_ADDED) != 0) {
+                slot_added(entries[k])->saved_in = path;
+                slot_added(entries[k])->saved_line = line;
+            }
     }
+}
+
+struct key_entry table_entry_told(const struct key_table *table, uintptr_t slot)
+{
+    struct key_entry entry = edition_entry(table->current, slot);
+    if ((slot & SLOT_IS_ADDED) != 0 && slot_added(slot)->saved_in != NULL) {
+        entry.source = slot_added(slot)->saved_in;
+        entry.line = slot_added(slot)->saved_line;
+    }
+    return entry;
 }
 
 bool key_table_walk(const struct key_table *table, struct key_cursor *cursor, struct key_entry *entry)
@@ -85,15 +97,16 @@ bool key_table_walk(const struct key_table *table, struct key_cursor *cursor, st
         uintptr_t slot = (uintptr_t)&edition->entries[cursor->entry++];
         if (slot_is_removed(slot))
             continue;
-        *entry = edition_entry(edition, slot);
+        *entry = table_entry_told(table, slot);
         return true;
     }
     for (size_t i = find_after(&table->added, cursor->serial); i < table->added.used; i++) {
         const struct added_place *place = &table->added.places[i];
         cursor->serial = place->serial;
-        if (place->entry == NULL || slot_is_removed((uintptr_t)place->entry | SLOT_IS_ADDED))
+        uintptr_t slot = (uintptr_t)place->entry | SLOT_IS_ADDED;
+        if (place->entry == NULL || slot_is_removed(slot))
             continue;
-        *entry = place->entry->entry;
+        *entry = table_entry_told(table, slot);
         return true;
     }
     return false;

@@ -134,20 +134,19 @@ static int enter_or_grow(struct key_table *table, struct key_edition **edition, 
 
 /* ---- adding ---- */
 
-/* An entry that bears the id for all issuers. A thumbprint is the key itself; what decodes to one is found by it. */
-static bool find_in_force(const struct key_edition *edition, const char *id, struct key_entry *found)
+/* An entry that bears the id for all issuers. A thumbprint is the key itself; what decodes to one is found by it. 0:
+ * none. */
+static uintptr_t find_in_force(const struct key_edition *edition, const char *id)
 {
     struct table_key names[2];
     unsigned count = edition_names_of_id(edition, id, names);
     uintptr_t slot = edition_look_up(edition, &names[count - 1]);
     const uintptr_t *entries;
     size_t entries_count = slot_entries(&slot, &entries);
-    for (size_t i = 0; i < entries_count; i++) {
-        *found = edition_entry(edition, entries[i]);
-        if (!slot_is_removed(entries[i]) && (count == 2 || found->issuer == NULL))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < entries_count; i++)
+        if (!slot_is_removed(entries[i]) && (count == 2 || edition_entry(edition, entries[i]).issuer == NULL))
+            return entries[i];
+    return 0;
 }
 
 static struct added_entry *make_entry(const char *id, const char *source)
@@ -185,8 +184,11 @@ int key_table_add(struct key_table *table, const char *id, const char *source, s
     if (result != 0)
         return result;
     table_reclaim(table);
-    if (find_in_force(table->current, id, found))
+    uintptr_t in_force = find_in_force(table->current, id);
+    if (in_force != 0) {
+        *found = table_entry_told(table, in_force);
         return error_set(error, EEXIST, "the key is in force already, from %s:%u", found->source, found->line);
+    }
     struct added_entry *entry = make_entry(id, source);
     if (entry == NULL || added_make_room(&table->added) != 0) {
         free(entry);
@@ -219,7 +221,7 @@ static size_t mark_removed(struct key_table *table, uintptr_t slot, key_entry_re
     for (size_t i = 0; i < count; i++) {
         if (slot_is_removed(entries[i]))
             continue;
-        struct key_entry entry = edition_entry(table->current, entries[i]);
+        struct key_entry entry = table_entry_told(table, entries[i]);
         report(context, &entry);
         table->names_count -= edition_names_of(table->current, entries[i], names);
         __atomic_or_fetch(slot_marks(entries[i]), MARK_REMOVED, __ATOMIC_RELEASE);
@@ -272,12 +274,13 @@ int table_enter_added(struct key_table *table, struct key_edition **edition, siz
         if (entry == NULL)
             continue;
         uintptr_t slot = (uintptr_t)entry | SLOT_IS_ADDED;
-        struct key_entry found;
         unsigned names = 0;
-        entry->is_left_out = slot_is_removed(slot) || (entry->is_saved && find_in_force(*edition, entry->id, &found));
+        entry->is_left_out =
+            slot_is_removed(slot) || (entry->saved_in != NULL && find_in_force(*edition, entry->id) != 0);
         if (entry->is_left_out)
             continue;
         result = enter_or_grow(table, edition, slot, &names);
+        entry->saved_in = NULL; /* it is not there any more */
         ++*entries_count;
         *names_count += names;
     }

@@ -101,8 +101,8 @@ int key_list_add_value_from(struct key_list *list, const char *value, const char
 /* Reads a whole file into the list, in the format that it is in; what was added before a failure stays. */
 int key_list_read(struct key_list *list, struct source *source);
 
-/* What a file is that is no text with one key id a line, told from its beginning, or NULL; and whether nothing but white
- * space stands there. The source is then at the first line. 0, or a negative errno. */
+/* What a file is that is no text with one key id a line, told from its beginning, or NULL; and whether nothing but
+ * white space stands there. The source is then at the first line. 0, or a negative errno. */
 int key_list_tell_kind(struct source *source, const char **kind, bool *is_blank);
 
 /* The formats: each reads the whole of `source` into `list`. */

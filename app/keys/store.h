@@ -54,6 +54,7 @@ struct key_store {
     int inotify;              /* or a negative errno */
     struct store_watch *watches;
     size_t watches_count, watches_capacity;
+    struct error unwatched; /* a folder with a file that nobody may look into */
 };
 
 /* Watches what is on the way to each file now, and no longer what was before. */
@@ -66,6 +67,7 @@ struct saving {
     int fd;
     bool was_created, is_there; /* is_there: the id stands in it already */
     bool needs_newline;
+    unsigned line; /* that it will be */
     struct stat before;
 };
 

@@ -113,8 +113,10 @@ static int look_for(struct saving *saving, struct source *source, const char *id
         if (line_is(source->buffer + source->mark, source->at - source->mark, id))
             saving->is_there = true;
         saving->needs_newline = filled == 0 && source->at > source->mark;
-        if (filled == 0)
+        if (filled == 0) {
+            saving->line = source->line + saving->needs_newline;
             return 0;
+        }
         source_take(source);
         source->mark = source->at;
     }
@@ -135,9 +137,9 @@ static int look_into(struct saving *saving, const char *id, struct error *error)
                            "file that is not there yet",
                            saving->path, kind);
     else if (result == 0 && !can_stand(id, is_blank))
-        result = fail(saving, EINVAL,
-                      "it would be read as something else in a text list; put it into a JWK Set, as {\"kid\": ...}",
-                      error);
+        result =
+            fail(saving, EINVAL,
+                 "it would be read as something else in a text list; put it into a JWK Set, as {\"kid\": ...}", error);
     if (result == 0)
         result = look_for(saving, &source, id);
     source_close(&source);

@@ -101,7 +101,12 @@ static bool step(struct key_store *store, size_t file, struct way *way)
         return false;
     if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
         /* Where nobody may look into a folder on the way, what happens to the file itself is seen even so. */
-        add_watch(store, file, way->done, name, way->rest[0] == '\0');
+        bool is_last = way->rest[0] == '\0';
+        int result = add_watch(store, file, way->done, name, is_last);
+        if (result != 0 && is_last)
+            error_set(&store->unwatched, -result,
+                      "cannot watch the folder %s (%s), so a change of %s in it is taken at a reload alone", way->done,
+                      strerror(-result), name);
         if (lstat(path, &status) != 0)
             return false;
         if (S_ISLNK(status.st_mode))
@@ -151,6 +156,7 @@ void store_watch_files(struct key_store *store)
     size_t before_count = store->watches_count;
     store->watches = NULL;
     store->watches_count = store->watches_capacity = 0;
+    store->unwatched.text[0] = '\0';
     for (size_t i = 0; i < store->files_count; i++)
         walk(store, i);
     for (size_t i = 0; i < before_count; i++)
@@ -171,6 +177,8 @@ void store_unwatch_files(struct key_store *store)
 
 int key_store_watch_descriptor(const struct key_store *store, struct error *error)
 {
+    if (error != NULL)
+        *error = store->unwatched;
     if (store->inotify >= 0)
         return store->inotify;
     error_set(error, -store->inotify - 1,
@@ -227,14 +235,24 @@ static bool take_events(struct key_store *store)
     return concerns;
 }
 
+/* Several may vanish at once, with their folder. */
+static void tell_vanished(const struct store_file *file, struct error *vanished)
+{
+    if (vanished == NULL)
+        return;
+    struct error before = *vanished;
+    error_set(vanished, ENOENT, "%s%skey list %s is gone; its keys stay in force until it comes back", before.text,
+              before.text[0] != '\0' ? "; " : "", file->path);
+}
+
 /* Is there something in this file, about which something was heard, that is not in force yet? */
 static bool has_news(struct store_file *file, struct error *vanished)
 {
     struct stat status;
     int code = stat(file->path, &status) == 0 ? 0 : errno;
     if (code == ENOENT || code == ENOTDIR || code == ELOOP) {
-        if (!file->is_missing && vanished != NULL)
-            error_set(vanished, ENOENT, "key list %s is gone; its keys stay in force until it comes back", file->path);
+        if (!file->is_missing)
+            tell_vanished(file, vanished);
         file->is_missing = true;
         return false;
     }

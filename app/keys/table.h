@@ -47,7 +47,10 @@ _Static_assert(sizeof(struct table_entry) == 28, "ten million of them are 280 MB
 struct added_entry {
     struct key_entry entry;
     uint32_t marks; /* atomic */
-    bool is_saved;  /* in a file too: key_table_reload lets it go when that file has brought it */
+    /* The writer's. */
+    const char
+        *saved_in; /* a file of the list, where it is since: key_table_reload lets it go when that has brought it */
+    unsigned saved_line;
     bool is_left_out;
     uint64_t serial; /* counted from 1, in the order of addition */
     char id[];
@@ -251,7 +254,11 @@ int added_make_room(struct added_keys *added);
 void added_append(struct added_keys *added, struct added_entry *entry);
 void added_forget(struct key_table *table, const struct added_entry *entry);
 
-/* The key that was added with this id (or another spelling of it) stands in a file of the list now. */
-void added_set_saved(struct key_table *table, const char *id);
+/* The key that was added with this id (or another spelling of it) stands in a file of the list now. `path` must live as
+ * long as the table. */
+void added_set_saved(struct key_table *table, const char *id, const char *path, unsigned line);
+
+/* The entry as the writer's side tells it: of what was saved in a file of the list, that is the source. */
+struct key_entry table_entry_told(const struct key_table *table, uintptr_t slot);
 
 #endif

@@ -94,6 +94,7 @@ int key_store_remove(struct key_store *store, struct key_table *table, const cha
 /*
  * Watching. The descriptor becomes readable when something happens in the folders on the way to a file (symbolic links
  * are followed); -1 if nothing can be watched, and then *error says why, and files are read again on demand alone.
+ * Where one folder cannot be watched, *error says so too; else its text is empty.
  *
  * key_store_changed takes all that happened, and tells whether a reload is due: a file was written and closed, renamed,
  * linked, made readable, or came back. A file that vanished is no reason: it fills `vanished` (else its text is empty),

@@ -39,6 +39,7 @@ struct port_options {
 struct ports_options {
     const struct port_options *ports;
     unsigned count, workers;
+    bool no_hugepages; /* EAL starts without: a buffer then takes whole pages of 4 KiB. Matters to ports_memory_bytes */
 };
 
 struct ports;
@@ -108,7 +109,7 @@ struct port_description {
     /* Receive side scaling, in words; "no" where there is nothing to say. */
     char rss_asked[128], rss_accepted[128], rss_in_force[128];
     bool rss_symmetric;
-    char notes[256]; /* what else was not as asked: descriptors, promiscuous mode */
+    char notes[512]; /* what else was not as asked: descriptors, promiscuous mode */
 };
 void ports_describe(const struct ports *ports, unsigned i, struct port_description *description);
 
@@ -126,7 +127,8 @@ struct port_statistics {
     uint64_t missed;         /* arrived and lost for want of a free descriptor (imissed, or the kernel's ring) */
     uint64_t errors;         /* arrived broken (ierrors) */
     uint64_t no_buffer;      /* not received for want of a free mbuf (rx_nombuf) */
-    bool missed_is_estimate; /* the device does not count: the interface's own counters against what was received */
+    bool missed_is_estimate; /* the device does not count: the interface's own counters against what was received; it
+                              * may become less again */
     bool losses_by_queue;    /* false: the device tells them for the whole port only */
     bool link_up, gone;
     unsigned link_mbps;   /* 0: not known */

@@ -22,7 +22,13 @@ KEY = "a-key-for-counting"
 
 # What is never counted where all is well, and what no capture can bring about: (file, the line that asserts it).
 NEVER = {("packets", "pending")}
-BY_UNIT_TEST = {  # whatever is read, workers wait for chunks to come back, and enough always do
+BY_UNIT_TEST = {  # whatever is read, workers wait for room and for chunks to come back, and enough always do
+    ("packets", "ring_full"): ("tests/unit/worker_live.c",
+                               "assert_true(stopped.totals.outcomes[OUTCOME_RING_FULL] > 0);"),
+    ("payload", "ring_full"): ("tests/unit/worker_live.c",
+                               "assert_true(stopped.totals.bytes[BYTES_RING_FULL] > 0);"),
+    ("events", "records_lost"): ("tests/unit/worker_live.c",
+                                 "assert_true(stopped.totals.events[EVENT_RECORDS_LOST] > 0);"),
     ("events", "chunks_exhausted"): ("tests/unit/scan.c",
                                      "assert_true(bench->counters.events[EVENT_CHUNKS_EXHAUSTED] > 0);"),
 }

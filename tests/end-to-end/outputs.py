@@ -188,6 +188,102 @@ def a_slow_reader_of_the_output_loses_nothing():
     assert alerts == truth["revoked"], f"{alerts} of {truth['revoked']} sightings of revoked keys"
 
 
+# Several sinks, as a configuration says.
+
+STDOUT = {"type": "stdout"}
+
+
+def with_sinks(*sinks, name="sinks.json", **more):
+    """A configuration's path, in the folder that relative paths are relative to."""
+    with open(scratch(name), "w") as file:
+        json.dump({"alerts": {"sinks": list(sinks)}, **more}, file)
+    return file.name
+
+
+def to_file(name):
+    if os.path.exists(scratch(name)):
+        os.unlink(scratch(name))
+    return {"type": "file", "path": name}
+
+
+@test(each=["ecs", "text"])
+def every_sink_gets_every_line(form):
+    run = bearertap("read", "-f", form, "-c", with_sinks(to_file("one.out"), STDOUT, to_file("two.out")), *keys(),
+                    scratch("storm-0558.pcap"), cwd="/")
+    assert run.stdout and run.stdout == read_bytes(scratch("one.out")) == read_bytes(scratch("two.out")), run
+    assert len(run.stdout.splitlines()) == len(alerts_of("storm-0558.pcap").lines), run
+
+
+@test
+def without_standard_output_among_the_sinks_it_stays_empty():
+    run = bearertap("read", "-c", with_sinks(to_file("alone.out")), *keys(), scratch("storm-0558.pcap"))
+    lines = read_bytes(scratch("alone.out")).splitlines()
+    assert run.stdout == b"" and len(lines) == len(alerts_of("storm-0558.pcap").lines), run
+    assert all(is_alert(json.loads(line)) for line in lines), "a file's lines are JSON"
+
+
+@test
+def lines_are_added_to_a_file_behind_what_is_there():
+    configuration = with_sinks(to_file("added.out"))
+    for _ in range(2):
+        bearertap("read", "-c", configuration, *keys(), scratch("storm-0558.pcap"))
+    with open(scratch("added.out"), "ab") as file:
+        file.write(b'{"cut": "in mid-li')
+    bearertap("read", "-c", configuration, *keys(), scratch("storm-0558.pcap"))
+    lines, each = read_bytes(scratch("added.out")).splitlines(), len(alerts_of("storm-0558.pcap").lines)
+    assert len(lines) == 3 * each + 1 and lines.pop(2 * each) == b'{"cut": "in mid-li', lines
+    assert all(is_alert(json.loads(line)) for line in lines), lines
+    assert os.stat(scratch("added.out")).st_mode & 0o777 == 0o600
+
+
+@test
+def a_file_beside_a_terminal_gets_no_colours():
+    run = on_a_terminal("read", "-f", "text", "-c", with_sinks(STDOUT, to_file("plain.out")), *keys(), scratch("storm-0558.pcap"))
+    assert run.status == 0 and ESCAPE not in read_bytes(scratch("plain.out")) != b"", run
+    run = on_a_terminal("read", "-c", with_sinks(STDOUT), *keys(), scratch("storm-0558.pcap"))
+    assert run.status == 0 and ESCAPE in run.stdout, run
+
+
+@test
+def a_fifo_is_waited_for_and_gets_all():
+    os.path.exists(scratch("fifo.out")) and os.unlink(scratch("fifo.out"))
+    os.mkfifo(scratch("fifo.out"))
+    process = start("read", "-c", with_sinks({"type": "file", "path": "fifo.out"}), *keys(), scratch("storm-0558.pcap"),
+                    stdin=subprocess.DEVNULL)
+    assert b"waiting for somebody who reads" in process.stderr.readline()
+    lines = read_bytes(scratch("fifo.out")).splitlines()
+    run = finish(process)
+    assert run.status == 0 and len(lines) == len(alerts_of("storm-0558.pcap").lines), run
+
+
+@test(each=["folder", "nowhere", "socket", "twice", "its standard output", "full", "not ours", "key list"])
+def what_cannot_be_a_sink_is_said_in_words(what):
+    import socket
+
+    os.makedirs(scratch("no-writing"), exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        if what == "socket":
+            os.path.exists(scratch("sink.socket")) and os.unlink(scratch("sink.socket"))
+            listener.bind(scratch("sink.socket"))
+    to_file("twice.out")
+    open(scratch("twice.out"), "w").close()
+    if not os.path.exists(scratch("linked.out")):
+        os.symlink("twice.out", scratch("linked.out"))
+    paths, words = {"folder": (["."], "Is a directory: name a file in it"),
+                    "nowhere": (["nowhere/x"], "No such file or directory: make the folder that it is to be in"),
+                    "socket": (["sink.socket"], "it is a socket"), "full": (["/dev/full"], "No space left on device"),
+                    "twice": (["twice.out", "linked.out"], "two sinks of alerts are one file"),
+                    "its standard output": (["twice.out"], "two sinks of alerts are one file: standard output and"),
+                    "not ours": (["/sys/kernel/alerts.json"], "/sys/kernel/alerts.json: "),
+                    "key list": (["storm-0558.pcap/x"], "Not a directory")}[what]
+    sinks = [{"type": "file", "path": path} for path in paths]
+    with open(scratch("twice.out"), "ab") as standard_output:
+        run = bearertap("read", "-q", "-c", with_sinks(*([STDOUT] if what == "its standard output" else []), *sinks), *keys(),
+                        scratch("storm-0558.pcap"), status=1,
+                        stdout=standard_output if what == "its standard output" else subprocess.PIPE)
+    assert words in run.errors and len(run.errors.splitlines()) == 1, run
+
+
 @test
 def an_environment_without_anything_is_enough():
     done = subprocess.run([harness.BINARY, "read", "-f", "ecs", *keys(), scratch("storm-0558.pcap")], env={},

@@ -426,6 +426,35 @@ static void nothing_is_lost_to_a_slow_pipe_that_does_not_block(void **state)
     assert_int_equal(reader.lines, 1000);
 }
 
+static void a_line_says_what_was_lost_before_it(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"ecs", "text"};
+    static const char *const said[] = {"(1 alert lost before this one)\n", "(12 alerts lost before this one)\n"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct key_table keys = test_keys();
+        struct sink sink = sink_open((struct alert_options){
+            .keys = &keys, .live = true, .all_tokens = true, .format = alert_format_find(formats[i % 2])});
+        struct record record = test_record();
+        alerts_note_lost(sink.alerts, i < 2 ? 1 : 12);
+        test_take(sink.alerts, &record, i < 2 ? TOKEN : CLEAN_TOKEN);
+        record.flow.id++;
+        test_take(sink.alerts, &record, TOKEN);
+        sink_finish(&sink);
+        if (i % 2 == 0) {
+            json_t *lines = sink_json(&sink);
+            assert_int_equal(number_at(lines, 0, "bearertap.lost"), i < 2 ? 1 : 12);
+            assert_null(member(json_array_get(lines, 1), "bearertap.lost"));
+            json_decref(lines);
+        } else {
+            const char *first = strstr(sink_text(&sink), said[i / 2]);
+            assert_non_null(first);
+            assert_null(strstr(first + strlen(said[i / 2]), "before this one"));
+        }
+        sink_close(&sink);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_went_away_is_epipe_for_good),
         cmocka_unit_test(a_full_disk_is_said_in_words),
         cmocka_unit_test(nothing_is_lost_to_a_slow_pipe_that_does_not_block),
+        cmocka_unit_test(a_line_says_what_was_lost_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,7 @@ static void what_is_refused_leaves_the_connection_open(void **state)
         assert_string_equal(ask(fd, rows[i].request), expected);
     }
     assert_string_equal(ask(fd, ECHO), HEARD(""));
+    assert_int_equal(asked.ends, 0);
     close(fd);
 }
 
@@ -416,6 +417,46 @@ static void who_waits_for_an_answer_may_leave(void **state)
     assert_int_equal(asked.ends, 1);
 }
 
+/* Reads whatever is there. */
+static size_t take(int fd, char *bytes, size_t capacity)
+{
+    ssize_t received = recv(fd, bytes, capacity, MSG_DONTWAIT);
+    return received > 0 ? (size_t)received : 0;
+}
+
+static void who_is_hung_up_on_gets_what_was_answered_before(void **state)
+{
+    (void)state;
+    enum { BYTES = 1000000 };
+    static const char last[] = "has a member twice\"}\n";
+    char *bytes = malloc(BYTES * 2);
+    size_t length = 0;
+    int fd = dial();
+    say(fd, "{\"version\":1,\"command\":\"big\",\"arguments\":[\"1000000\"]}\n{\"version\":1,\"version\":1}\n");
+    for (size_t more = 1; more > 0; length += more) {
+        serve();
+        more = take(fd, bytes + length, BYTES * 2 - length);
+    }
+    assert_true(length > BYTES && memcmp(bytes + length - strlen(last), last, strlen(last)) == 0);
+    assert_string_equal(hear(fd), "(hung up)");
+    free(bytes);
+    close(fd);
+}
+
+static void what_fits_is_sent_when_the_server_ends(void **state)
+{
+    static char bytes[1 << 20];
+    int fd = dial();
+    say(fd, "{\"version\":1,\"command\":\"big\",\"arguments\":[\"1000000\"]}\n");
+    serve();
+    while (take(fd, bytes, sizeof(bytes)) > 0)
+        continue;
+    stop_server(state);
+    assert_true(take(fd, bytes, sizeof(bytes)) > 10000);
+    close(fd);
+    start_server(state);
+}
+
 static void what_was_answered_arrives_though_the_server_ends(void **state)
 {
     int fd = dial();
@@ -474,6 +515,26 @@ static void who_asked_lately_stays_and_who_is_idle_leaves(void **state)
     assert_string_equal(ask(fds[0], ECHO), HEARD(""));
     for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
         close(fds[i]);
+    close(newest);
+}
+
+static void who_is_idle_leaves_before_who_is_slow(void **state)
+{
+    (void)state;
+    int slow = dial(), fds[CONTROL_CONNECTIONS_MAX - 1];
+    asked.length = 1000000;
+    say(slow, LIST);
+    serve();
+    for (size_t i = 0; i < COUNT(fds); i++)
+        fds[i] = dial();
+    serve();
+    int newest = dial();
+    assert_string_equal(ask(newest, ECHO), HEARD(""));
+    assert_int_equal(asked.ends, 0);
+    assert_true(is_error(hear(fds[0])));
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+    close(slow);
     close(newest);
 }
 
@@ -540,9 +601,12 @@ int main(void)
         SERVED(an_answer_ends_once_when_its_client_vanishes),
         SERVED(what_is_not_known_yet_is_asked_for_again_when_woken),
         SERVED(who_waits_for_an_answer_may_leave),
+        SERVED(who_is_hung_up_on_gets_what_was_answered_before),
+        SERVED(what_fits_is_sent_when_the_server_ends),
         SERVED(what_was_answered_arrives_though_the_server_ends),
         SERVED(of_a_thousand_connections_the_newest_are_served_and_the_others_told),
         SERVED(who_asked_lately_stays_and_who_is_idle_leaves),
+        SERVED(who_is_idle_leaves_before_who_is_slow),
         SERVED(clients_that_never_read_lock_nobody_out),
         SERVED(who_finds_no_descriptor_left_is_told_and_the_server_sleeps),
     };

@@ -214,9 +214,13 @@ static void a_line_without_end_is_given_up(void **state)
         _exit(0);
     }
     close(fd);
-    assert_received(-EMSGSIZE, "a line of more than");
+    struct error error;
+    json_t *object;
+    int result = control_client_receive(client, &object, &error);
     kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    waitpid(child, NULL, 0);
+    assert_int_equal(result, -EMSGSIZE);
+    assert_non_null(strstr(error.text, "it answers with a line of more than"));
 }
 
 /* ---- where there is none ---- */

@@ -44,15 +44,6 @@ static int echo(void *context, const struct control_request *request, struct con
     return json_object_set_new(answer->result, "heard", json_string(asked.last));
 }
 
-static int fail_(void *context, const struct control_request *request, struct control_answer *answer,
-                 struct error *error)
-{
-    (void)context;
-    (void)answer;
-    note(request);
-    return error_set(error, EINVAL, "it is \"broken\"");
-}
-
 static int big(void *context, const struct control_request *request, struct control_answer *answer, struct error *error)
 {
     (void)context;
@@ -86,6 +77,15 @@ static void end_list(void *state)
 {
     assert_ptr_equal(state, &asked);
     asked.ends++;
+}
+
+static int fail_(void *context, const struct control_request *request, struct control_answer *answer,
+                 struct error *error)
+{
+    note(request);
+    answer->end = end_list; /* which is not for an answer that never began */
+    answer->state = context;
+    return error_set(error, EINVAL, "it is \"broken\"");
 }
 
 static int list(void *context, const struct control_request *request, struct control_answer *answer,

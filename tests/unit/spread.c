@@ -219,9 +219,50 @@ static void after_the_finish_what_waits_is_still_taken_and_then_nothing(void **s
     spread_destroy(spread);
 }
 
+/* Where nobody waits: a ring holds 4,096; of more, the latest stay in their burst, each with its own segment. */
+static void polled_what_finds_no_room_stays_with_its_segment(void **state)
+{
+    (void)state;
+    enum { ROOM = 4096 };
+    struct spread *spread;
+    struct error error = {""};
+    assert_int_equal(spread_create(1, true, &spread, &error), 0);
+    static struct burst burst;
+    unsigned sent = 0, lost = 0;
+    for (unsigned round = 0; round < ROOM / BURST_MAX + 2; round++) {
+        burst.count = BURST_MAX;
+        for (unsigned i = 0; i < BURST_MAX; i++) {
+            burst.mbufs[i] = &packets[i];
+            burst.segments[i].payload_length = 1000 + i;
+            burst.outcomes[i] = i == 5 ? OUTCOME_NOT_TCP : OUTCOME_PENDING;
+        }
+        spread_to_owners(spread, &burst, false);
+        assert_int_equal(burst.outcomes[0], OUTCOME_NOT_TCP);
+        assert_ptr_equal(burst.mbufs[0], &packets[5]);
+        assert_int_equal(burst.segments[0].payload_length, 1005);
+        for (unsigned i = 1; i < burst.count; i++) {
+            assert_int_equal(burst.outcomes[i], OUTCOME_RING_FULL);
+            assert_ptr_equal(burst.mbufs[i], &packets[burst.segments[i].payload_length - 1000]);
+        }
+        lost += burst.count - 1;
+        sent += BURST_MAX - burst.count;
+    }
+    assert_int_equal(sent, ROOM);
+    assert_int_equal(lost, (ROOM / BURST_MAX + 2) * (BURST_MAX - 1) - ROOM);
+    assert_int_equal(spread_in_ring(spread, 0), ROOM);
+    struct rte_mbuf *mbufs[BURST_MAX];
+    unsigned taken = 0, count;
+    for (; spread_poll(spread, 0, mbufs, &count) && count > 0; taken += count)
+        spread_finish(spread); /* what waits is taken all the same */
+    assert_int_equal(taken, ROOM);
+    assert_false(spread_poll(spread, 0, mbufs, &count));
+    spread_destroy(spread);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(polled_what_finds_no_room_stays_with_its_segment),
         cmocka_unit_test(both_directions_reach_one_worker_in_order),
         cmocka_unit_test(nothing_is_lost_to_a_slow_worker),
         cmocka_unit_test(at_once_wakes_the_owner_for_every_single_packet),

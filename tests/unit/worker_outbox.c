@@ -31,7 +31,7 @@ static struct outbox outboxes[WORKERS];
 static void open_outboxes(unsigned workers, unsigned chunks, struct key_table *keys)
 {
     struct error error = {""};
-    all = (struct outboxes){.chunks = chunk_pool_create("chunks", chunks, &error)};
+    all = (struct outboxes){.polled = false, .chunks = chunk_pool_create("chunks", chunks, &error)};
     if (all.chunks == NULL)
         fail_msg("%s", error.text);
     for (unsigned i = 0; i < workers; i++) {
@@ -237,6 +237,43 @@ static void a_worker_that_waits_for_a_chunk_holds_no_reload_up(void **state)
     block_and_reload(false);
 }
 
+static struct chunk *record_of_kind(enum record_kind kind)
+{
+    struct chunk *chunk = outbox_take_chunk(&outboxes[0]);
+    assert_non_null(chunk);
+    chunk_record(chunk)->kind = (uint8_t)kind;
+    return chunk;
+}
+
+/* Nobody takes a record here: whoever waited would wait for ever. */
+static void polled_a_worker_waits_for_nothing_and_counts_the_sightings_it_loses(void **state)
+{
+    (void)state;
+    open_outboxes(1, 2047, NULL);
+    all.polled = true;
+    for (unsigned i = 0; i < OUTBOX_RECORDS - 1; i++)
+        assert_true(outbox_send(&outboxes[0], record_of_kind(RECORD_SIGHTING)));
+    assert_int_equal(outboxes[0].lost, 0);
+    assert_false(outbox_send(&outboxes[0], record_of_kind(RECORD_SIGHTING)));
+    assert_false(outbox_send(&outboxes[0], record_of_kind(RECORD_TIME))); /* no sighting */
+    assert_false(outbox_send(&outboxes[0], record_of_kind(RECORD_SIGHTING)));
+    assert_int_equal(outboxes[0].lost, 2);
+    assert_int_equal(all.records_out, OUTBOX_RECORDS - 1);
+    /* What was lost has given its chunks back, and without one there is no waiting either. */
+    struct chunk *rest[2048];
+    unsigned left = 0;
+    while ((rest[left] = outbox_take_chunk(&outboxes[0])) != NULL)
+        left++;
+    assert_int_equal(left, 2047 - (OUTBOX_RECORDS - 1));
+    assert_false(outbox_wait_for_chunks(&outboxes[0]));
+    for (unsigned i = 0; i < left; i++)
+        chunk_give_back(all.chunks, rest[i]);
+    void *record;
+    while (rte_ring_sc_dequeue(outboxes[0].ring, &record) == 0)
+        release(&outboxes[0], record);
+    close_outboxes();
+}
+
 static int start_eal(void **state)
 {
     (void)state;
@@ -252,6 +289,7 @@ static void *run(void *status)
         cmocka_unit_test(every_record_arrives_in_order_where_chunks_are_short),
         cmocka_unit_test(every_record_arrives_in_order_where_rings_are_full),
         cmocka_unit_test(a_worker_that_waits_for_chunks_is_woken_by_another_workers_record),
+        cmocka_unit_test(polled_a_worker_waits_for_nothing_and_counts_the_sightings_it_loses),
         cmocka_unit_test(a_worker_that_waits_for_room_holds_no_reload_up),
         cmocka_unit_test(a_worker_that_waits_for_a_chunk_holds_no_reload_up),
     };

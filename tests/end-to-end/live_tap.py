@@ -120,7 +120,7 @@ def what_another_dpdk_program_sends_through_memif_is_inspected():
             command = ["dpdk-testpmd", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256", "-l", "0,1",
                        "--vdev", f"net_pcap0,rx_pcap={scratch('placements.pcap')}",
                        "--vdev", f"net_memif0,role=client,socket={meeting},socket-abstract=no",
-                       "--", "-i", "--forward-mode=io", "--total-num-mbufs=2048", "--no-lsc-interrupt"]
+                       "--", "-i", "--forward-mode=io", "--total-num-mbufs=2048", "--no-lsc-interrupt", "--no-flush-rx"]
             with open(tap.path("testpmd"), "wb") as said:
                 peer = tap.middle.start(*command, stdin=subprocess.PIPE, stdout=said, stderr=said)
             with peer, peer.stdin:

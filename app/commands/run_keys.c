@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "command.h"
 #include "running.h"
 
 static void put_entry(json_t *object, const struct key_entry *entry)
@@ -38,6 +39,8 @@ int answer_keys_add(void *context, const struct control_request *request, struct
     struct running *running = context;
     const char *path = request->arguments_count > 1 ? request->arguments[1] : NULL;
     struct key_store_added added;
+    if (path != NULL && argument_looks_like_token(path)) /* errors name the file; the key store asks of the id itself */
+        return error_set(error, EINVAL, "the name of the file to save to looks like a token");
     int result =
         key_store_add(running->keys, pipeline_keys(running->pipeline), request->arguments[0], path, &added, error);
     if (result != 0)

@@ -201,9 +201,9 @@ class Tap:
         wait_until("nginx to listen", lambda: nginx.poll() is not None or listens(nginx.pid, PORT))
         assert nginx.poll() is None, harness.read_bytes(self.path("error.log")).decode()
 
-    def run(self, configuration=None, **options):
+    def run(self, configuration=None, *arguments, **options):
         """A bearertap on this tap, to be entered."""
-        return Live(self, configuration or {}, **options)
+        return Live(self, configuration or {}, arguments, **options)
 
     # Clients.
 
@@ -277,8 +277,7 @@ class Load:
     def __init__(self, tap, *tokens, clients=2):
         self.sent = {each: 0 for each in tokens}
         self.lock, self.is_over, self.failure = threading.Lock(), threading.Event(), None
-        self.connections = [tap.open_connection() for _ in range(clients)]
-        self.threads = [threading.Thread(target=self._go_on, args=(connection,)) for connection in self.connections]
+        self.threads = [threading.Thread(target=self._go_on, args=(tap,)) for _ in range(clients)]
 
     def __enter__(self):
         for thread in self.threads:
@@ -289,8 +288,6 @@ class Load:
         self.is_over.set()
         for thread in self.threads:
             thread.join()
-        for connection in self.connections:
-            connection.__exit__()
         assert self.failure is None, self.failure
 
     @property
@@ -301,17 +298,21 @@ class Load:
         until = self.requests + more
         wait_until(f"{more} more requests", lambda: self.failure or self.requests >= until, seconds=harness.TIMEOUT_S)
 
-    def _go_on(self, connection):
+    def _go_on(self, tap):
         try:
-            count = 0  # nginx takes a thousand requests on a connection
-            while not self.is_over.is_set() and count < 900:
-                for each in self.sent:
-                    connection.ask(each)
-                    count += 1
-                    with self.lock:
-                        self.sent[each] += 1
-        except Exception as error:
+            while not self.is_over.is_set():
+                with tap.open_connection() as connection:
+                    for _ in range(300):  # nginx takes a thousand requests on a connection
+                        if not self.is_over.is_set():
+                            self._ask_all(connection)
+        except Exception as error:  # is told where the threads are waited for
             self.failure = error
+
+    def _ask_all(self, connection):
+        for each in self.sent:
+            connection.ask(each)
+            with self.lock:
+                self.sent[each] += 1
 
 
 # bearertap on it.
@@ -321,10 +322,12 @@ class Live:
     """A `bearertap run`: started by entering it, stopped by leaving it, if it still runs. What must always be so is
     checked whenever it is stopped."""
 
-    def __init__(self, tap, configuration, arguments=(), keys=(REVOKED,), stdout=None, ready=True, **options):
-        self.tap, self.arguments, self.options, self.is_to_be_ready = tap, list(arguments), options, ready
+    def __init__(self, tap, configuration, arguments=(), stdout=None, ready=True, wrapper=(), mode=0o755):
+        """`wrapper` is a command that bearertap is started by; `ready`: it is waited for until it runs. `mode` is of its
+        folder."""
+        self.tap, self.arguments, self.is_to_be_ready, self.wrapper = tap, arguments, ready, wrapper
         self.folder = tempfile.mkdtemp(dir=tap.folder)
-        os.chmod(self.folder, 0o755)
+        os.chmod(self.folder, mode)
         self.socket = self.path("control")
         self.alerts_path, self.errors_path = self.path("alerts"), self.path("errors")
         self.stdout = stdout
@@ -332,7 +335,7 @@ class Live:
             "ports": [{"device": f"net_af_packet{number},iface={name}"} for number, name in enumerate(tap.interfaces)],
             "workers": 1, "keys": ["revoked.txt"], "flows": {"max": 4096, "held_bytes_max": 1 << 24},
             "control": {"socket": "control"}, "memory": {"hugepages": False}, **configuration}
-        self.write("revoked.txt", "".join(kid + "\n" for kid in keys))
+        self.write("revoked.txt", REVOKED + "\n")
         self.write("configuration.json", json.dumps(self.configuration))
         self.process, self.ended = None, None
 
@@ -349,8 +352,8 @@ class Live:
         self.came_before = self.tap.packets_come()
         with open(self.alerts_path, "wb") as alerts, open(self.errors_path, "wb") as errors:
             self.process = self.tap.middle.start(
-                harness.BINARY, "run", "-c", self.path("configuration.json"), *self.arguments, env=environment(),
-                stdin=subprocess.DEVNULL, stdout=self.stdout or alerts, stderr=errors, **self.options)
+                *self.wrapper, harness.BINARY, "run", "-c", self.path("configuration.json"), *self.arguments,
+                env=environment(), stdin=subprocess.DEVNULL, stdout=self.stdout or alerts, stderr=errors)
         if self.is_to_be_ready:
             try:
                 self.wait_for_words("bearertap: running")

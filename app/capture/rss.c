@@ -40,7 +40,7 @@ static bool window(const uint8_t *key, unsigned key_bytes, unsigned at, uint32_t
         return false;
     *bits = 0;
     for (unsigned i = at; i < at + 32; i++)
-        *bits = *bits << 1 | (key[i / 8] >> (7 - i % 8) & 1u);
+        *bits = *bits << 1 | ((unsigned)key[i / 8] >> (7 - i % 8) & 1u);
     return true;
 }
 

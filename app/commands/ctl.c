@@ -76,6 +76,7 @@ struct ctl_options {
     const struct ctl_command *command;
     const char *arguments[2]; /* for the socket */
     unsigned arguments_count;
+    char default_socket[CONTROL_PATH_MAX], save_path[PATH_MAX]; /* to which the above may point */
 };
 
 static void print_commands(FILE *out)
@@ -286,15 +287,14 @@ static int print_answer(struct control_client *client, const struct ctl_options 
 static int ask(struct ctl_options *options, struct error *error)
 {
     struct control_client *client = NULL;
-    char path[CONTROL_PATH_MAX], save[PATH_MAX];
     int result = 0;
     if (options->socket == NULL) {
-        result = control_default_path(path, error);
-        options->socket = path;
+        result = control_default_path(options->default_socket, error);
+        options->socket = options->default_socket;
     }
     if (result == 0 && options->save != NULL) {
-        result = make_absolute(options->save, save, error);
-        options->arguments[options->arguments_count++] = save;
+        result = make_absolute(options->save, options->save_path, error);
+        options->arguments[options->arguments_count++] = options->save_path;
     }
     if (result == 0)
         result = control_client_connect(options->socket, PATIENCE_S, &client, error);

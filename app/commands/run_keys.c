@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "running.h"
@@ -41,6 +42,11 @@ int answer_keys_add(void *context, const struct control_request *request, struct
     struct key_store_added added;
     if (path != NULL && argument_looks_like_token(path)) /* errors name the file; the key store asks of the id itself */
         return error_set(error, EINVAL, "the name of the file to save to looks like a token");
+    /* The file is written with this process's rights, which a member of the socket's group does not have. */
+    if (path != NULL && request->uid != 0 && request->uid != geteuid())
+        return error_set(error, EPERM,
+                         "only root and the user that bearertap runs as may have a key saved to a file; "
+                         "without --save it is added");
     int result =
         key_store_add(running->keys, pipeline_keys(running->pipeline), request->arguments[0], path, &added, error);
     if (result != 0)

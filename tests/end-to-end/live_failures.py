@@ -33,16 +33,16 @@ AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"
 STARTS_THAT_FAIL = {
     "no hugepages": ({"memory": {"hugepages": True, "mib": 1000000}},
                      ["1000000 MiB of hugepages are needed", "are free", "nr_hugepages", '"hugepages": false']),
-    "too little memory": ({"memory": {"hugepages": False, "mib": 16}}, ['"mib": 16', "is too little", "give "]),
+    "too little memory": ({"memory": {"hugepages": False, "mib": 64}}, ['"mib": 64', "is too little", "give "]),
     "a device that no driver takes": (ports("net_af_paket0,iface=tap0"), ["/ports/0/device", "net_af_paket0", "no driver", "net_af_packet0"]),
     "an interface that is not there": (ports("net_af_packet0,iface=tap7"), ["/ports/0/device", "no interface tap7", "ip link"]),
     "no interface": (ports("net_af_packet0"), ["/ports/0/device", "names no interface", "iface=NAME"]),
     "an argument that the driver does not know": (ports("net_af_packet0,iface=tap0,colour=red"), ["/ports/0/device", "colour"]),
-    "a PCI address that is not there": (ports("0000:ff:1f.7"), ["/ports/0/device", "0000:ff:1f.7", "lspci"]),
+    "a PCI address that is not there": (ports("0000:ff:1f.7"), ["/ports/0/device", "no PCI device 0000:ff:1f.7", "dpdk-devbind.py"]),
     "a capture that is not there": (ports("net_pcap0,rx_pcap=/nowhere.pcap"), ["/ports/0/device", "/nowhere.pcap"]),
     "two ports with one interface": (ports("net_af_packet0,iface=tap0", "net_af_xdp0,iface=tap0"),
                                      ["/ports/1/device", "the same device as /ports/0/device", "remove one"]),
-    "two ports with one name": (ports("net_null0", "net_null0"), ["/ports/1/device", "the same device as /ports/0/device"]),
+    "two ports with one name": (ports("net_null0", "net_null0"), ["configuration.json", "/ports", "0 and 1 are the same device"]),
     "more queues than there are": ({"ports": [{"device": "net_af_packet0,iface=tap0", "queues": 4}]},
                                    ["/ports/0/device", "4 queues", "has 1", '"queues": 1']),
     "no ports": ({"ports": []}, ["ports"]),
@@ -52,7 +52,7 @@ STARTS_THAT_FAIL = {
     "a sink that is a folder": (sinks(file_sink("/tmp")), ["/tmp", "Is a directory", "name a file in it"]),
     "a socket in a folder that is not there": ({"control": {"socket": "/nowhere/control"}}, ["/nowhere/control"]),
     "a socket whose place is taken": ({"control": {"socket": "revoked.txt"}}, ["revoked.txt"]),
-    "an argument that EAL does not know": ({"eal": ["--no-such-argument"]}, ["EAL", "--no-such-argument"]),
+    "an argument that EAL does not know": ({"eal": ["--no-such-argument"]}, ["/eal", "--no-such-argument"]),
     "an unknown member": ({"prots": []}, ["configuration.json", "prots", "ports"]),
 }
 
@@ -87,7 +87,7 @@ def who_may_not_make_the_socket_is_told_so():
         says_why(live.ended, [live.socket, "ermission"])
 
 
-@test(each=[("{", "1:"), ('{"ports": 7}', "/ports"), ("[]", "object"), ('{"ports": [], "ports": []}', "ports")])
+@test(each=[("{", "1:"), ('{"ports": 7}', "/ports"), ("[]", "object"), ('{"ports": [], "ports": []}', "twice")])
 def a_configuration_that_is_none_says_where(row):
     text, words = row
     path = scratch("broken.json")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`bearertap run` on taps of this machine's own: real clients, a real server, real tokens, on every kind of device."""
+import glob
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 
 import harness
-from harness import LONG, Pcap, alerts_of, can_make_namespaces, captures, get, manifest, scratch, sightings_in, summary, test, wait_until
+from harness import LONG, Pcap, alerts_of, get, scratch, sightings_in, summary, test, wait_until
 from tap_set_up import (CAN_TAP, CLEAN, CLIENT, CLIENT6, SERVER, SERVER6, Load, Tap, expected_sightings, sightings_of, token)
 
 # What a test says of them: how the tap is laid, how it is taken from, and where the server is.
@@ -159,8 +160,9 @@ def counters_add_up_at_any_moment_and_at_the_end(workers):
                     assert stats[name] >= before[name], (name, before, stats)
                 before = stats
         expected = expected_sightings(load.sent.items())
-        stats = live.wait_for_tokens(load.requests, sum(expected.values()))
+        live.wait_for_tokens(load.requests, sum(expected.values()))
         live.wait_for_all_packets()
+        stats = live.wait_for("all lines", lambda stats: stats["lines_written"] == stats["alerts"])
         live.stop()
         assert sightings_of(live.alerts()) == expected, stats
         sections = summary(live.ended)
@@ -257,3 +259,47 @@ def a_thousand_garbage_connections_change_nothing():
         live.wait_for_tokens(load.requests, sum(expected.values()))
         live.stop()
         assert sightings_of(live.alerts()) == expected
+
+
+# The demonstration.
+
+
+def start_demo():
+    """In a session of its own, so that what is left of it can be found."""
+    path = {"PATH": harness.SCRATCH + ":" + os.environ["PATH"]}
+    return subprocess.Popen([f"{harness.SOURCE}/scripts/demo-live"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, env=harness.environment(**path), start_new_session=True)
+
+
+def processes_of(session):
+    """Their numbers; what stands behind a process's name in `stat` is its state, parent, group and session."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            state, _, _, its_session = harness.read_bytes(path).rsplit(b")", 1)[1].split()[:4]
+        except OSError:
+            continue  # it ended meanwhile
+        if int(its_session) == session and state != b"Z":
+            found.append(path)
+    return found
+
+
+@test(only_if=CAN_TAP)
+def the_live_demo_shows_its_alerts():
+    demo = start_demo()
+    text, _ = demo.communicate(timeout=harness.TIMEOUT_S)
+    assert demo.returncode == 0 and text.count("REVOKED KEY") == 2 and "owa/sent" in text, text
+    assert "1LTMzakihiRla_8z2BEJVXeWMqo (kid; of another issuer)" in text and "sightings 2 of revoked keys" in text, text
+    assert not processes_of(demo.pid)
+
+
+@test(only_if=CAN_TAP)
+def an_interrupted_demo_leaves_nothing_behind():
+    demo = start_demo()
+    for line in demo.stdout:
+        if "bearertap run -c" in line:
+            break
+    os.killpg(demo.pid, signal.SIGINT)  # as the terminal does
+    text, _ = demo.communicate(timeout=harness.TIMEOUT_S)
+    assert demo.returncode != 0, text
+    wait_until("all of it to end", lambda: not processes_of(demo.pid))

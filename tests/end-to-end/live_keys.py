@@ -5,9 +5,7 @@ import os
 import signal
 
 from harness import test
-from tap_set_up import CAN_TAP, CLEAN, OTHER_SPARE, REVOKED, SPARE, Load, Tap, expected_sightings, sightings_of, token
-
-PACKET = {"ports": [{"device": "net_af_packet0,iface=tap0,framesz=2048"}]}
+from tap_set_up import CAN_TAP, CLEAN, OTHER_SPARE, PACKET, REVOKED, SPARE, Load, Tap, expected_sightings, sightings_of, token
 
 
 class Talk:

@@ -9,11 +9,9 @@ import subprocess
 
 import harness
 from harness import LONG, Pcap, alerts_of, get, scratch, sightings_in, summary, test, wait_until
-from tap_set_up import (CAN_TAP, CLEAN, CLIENT, CLIENT6, SERVER, SERVER6, Load, Tap, expected_sightings, sightings_of, token)
+from tap_set_up import (CAN_TAP, CLEAN, CLIENT, CLIENT6, PACKET, SERVER, SERVER6, SMALL_FRAMES, Load, Tap, expected_sightings, sightings_of, token)
 
 # What a test says of them: how the tap is laid, how it is taken from, and where the server is.
-SMALL_FRAMES = "framesz=2048"  # more of them fit the kernel's ring; only for taps whose hosts make no long ones
-PACKET = {"ports": [{"device": f"net_af_packet0,iface=tap0,{SMALL_FRAMES}"}]}
 XDP = {"ports": [{"device": "net_af_xdp0,iface=tap0"}]}
 BOTH = {"ports": [{"device": f"net_af_packet{number},iface=tap{number},{SMALL_FRAMES}"} for number in (0, 1)]}
 TAPS = {
@@ -132,6 +130,15 @@ def what_another_dpdk_program_sends_through_memif_is_inspected():
                 peer.stdin.write(b"quit\n")
             live.stop()
             assert same_sightings(live.alerts(), alerts_of("placements.pcap").lines)
+
+
+@test(only_if=CAN_TAP)
+def a_port_that_nothing_comes_to_keeps_no_other_from_being_inspected():
+    """net_ring: a ring that only this process could put packets into."""
+    with Tap() as tap, tap.run({"ports": [{"device": "net_ring0"}, *PACKET["ports"]]}) as live:
+        tap.ask_with_curl("/api/", token(), times=5)
+        stats = live.wait_for_tokens(5)
+        assert [port["packets"] > 0 for port in stats["ports"]] == [False, True], stats
 
 
 @test(only_if=CAN_TAP)

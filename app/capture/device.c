@@ -44,6 +44,7 @@ static const struct {
     {"net_af_packet", DEVICE_AF_PACKET},
     {"eth_af_packet", DEVICE_AF_PACKET}, /* its name before 17.05, still taken */
     {"net_af_xdp", DEVICE_AF_XDP},
+    {"net_memif", DEVICE_MEMIF},
 };
 
 bool device_argument(const char *text, const char *key, char *value, size_t capacity)

@@ -19,8 +19,8 @@
  */
 
 /* Devices are alike to us but for those that read from an interface of the kernel: they are told by arguments what
- * others can be asked for. */
-enum device_kind { DEVICE_OTHER, DEVICE_PCI, DEVICE_AF_PACKET, DEVICE_AF_XDP };
+ * others can be asked for. And memif, whose peer hangs up on one that has no queue for it to receive from. */
+enum device_kind { DEVICE_OTHER, DEVICE_PCI, DEVICE_AF_PACKET, DEVICE_AF_XDP, DEVICE_MEMIF };
 
 #define DEVICE_TEXT_MAX 512
 

@@ -115,6 +115,7 @@ int live_port_decide(struct ports *ports, struct live_port *port, const struct p
         code = decide_buffers(port, error);
     if (code == 0)
         code = decide_descriptors(port, options, error);
+    port->tx_queues = port->device.kind == DEVICE_MEMIF;
     int node = rte_eth_dev_socket_id(port->port_id);
     port->description.node = node < 0 ? SOCKET_ID_ANY : node;
     port->queues = aligned_alloc(alignof(struct live_queue), port->queues_count * sizeof(*port->queues));

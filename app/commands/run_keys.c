@@ -3,9 +3,28 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "running.h"
+
+/* What was given as a value stands on no line. */
+static bool has_lines(const char *source)
+{
+    static const char *const given[] = {"-k", "configuration", KEY_STORE_ADDED};
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+        if (strcmp(source, given[i]) == 0)
+            return false;
+    return true;
+}
+
+static void put_place(json_t *object, const char *source, unsigned line)
+{
+    json_object_set_new(object, "source", json_string(source));
+    if (line > 0 && has_lines(source))
+        json_object_set_new(object, "line", json_integer(line));
+}
 
 static void put_entry(json_t *object, const struct key_entry *entry)
 {
@@ -17,20 +36,11 @@ static void put_entry(json_t *object, const struct key_entry *entry)
         {"severity", entry->severity},
         {"revoked_at", entry->revoked_at},
         {"reason", entry->reason},
-        {"source", entry->source},
     };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (members[i].text != NULL)
             json_object_set_new(object, members[i].name, json_string(members[i].text));
-    if (entry->line > 0)
-        json_object_set_new(object, "line", json_integer(entry->line));
-}
-
-static void put_place(json_t *object, const char *source, unsigned line)
-{
-    json_object_set_new(object, "source", json_string(source));
-    if (line > 0)
-        json_object_set_new(object, "line", json_integer(line));
+    put_place(object, entry->source, entry->line);
 }
 
 int answer_keys_add(void *context, const struct control_request *request, struct control_answer *answer,
@@ -39,6 +49,8 @@ int answer_keys_add(void *context, const struct control_request *request, struct
     struct running *running = context;
     const char *path = request->arguments_count > 1 ? request->arguments[1] : NULL;
     struct key_store_added added;
+    if (path != NULL && argument_looks_like_token(path)) /* errors name the file; the key store asks of the id itself */
+        return error_set(error, EINVAL, "the name of the file to save to looks like a token");
     /* The file is written with this process's rights, which a member of the socket's group does not have. */
     if (path != NULL && request->uid != 0 && request->uid != geteuid())
         return error_set(error, EPERM,

@@ -201,10 +201,52 @@ static void say_gave_up(int signal)
     _exit(1);
 }
 
-/* Initializes EAL with all these; its last words are kept in `error`. */
-static int initialize(int count, char **arguments, const char *memory, struct error *error)
+/* EAL prints its usage, which is pages long, to where alerts go: for as long as it starts, that is nowhere. Returns
+ * what give_stdout_back takes. */
+static int take_stdout(void)
 {
+    fflush(stdout);
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1),
+        nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (kept >= 0 && nowhere >= 0)
+        dup2(nowhere, STDOUT_FILENO);
+    if (nowhere >= 0)
+        close(nowhere);
+    return kept;
+}
 
+static void give_stdout_back(int kept)
+{
+    fflush(stdout);
+    if (kept < 0)
+        return;
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+}
+
+/* In words, from what EAL logged. */
+static void say_why_not(const struct eal_options *options, const char *log, int failure, struct error *error)
+{
+    char given[512] = "";
+    if (strstr(log, "'command line' arguments") == NULL) {
+        error_set(error, failure,
+                  "DPDK's EAL did not start with %zu MiB of memory (%s%s%.*s); is there so much memory to be had, and "
+                  "is /sys mounted?",
+                  options->memory_bytes >> 20, rte_strerror(failure), log[0] != '\0' ? ": " : "",
+                  (int)strcspn(log, "\n"), log);
+        return;
+    }
+    for (unsigned i = 0, length = 0; i < options->arguments_count && length < sizeof(given); i++)
+        length += (unsigned)snprintf(given + length, sizeof(given) - length, " %s", options->arguments[i]);
+    error_set(error, failure,
+              "DPDK's EAL does not understand one of these arguments, which come from the ports and from /eal of the "
+              "configuration:%s",
+              given);
+}
+
+/* Initializes EAL with all these; its last words are kept in `error`. */
+static int initialize(const struct eal_options *options, int count, char **arguments, struct error *error)
+{
     /* Kept in memory: a user of capture files has no use for it unless EAL fails. */
     char *log_text = NULL;
     size_t log_length = 0;
@@ -213,24 +255,19 @@ static int initialize(int count, char **arguments, const char *memory, struct er
         rte_openlog_stream(log);
     struct sigaction before, action = {.sa_handler = say_gave_up};
     sigaction(SIGABRT, &action, &before);
+    int kept = take_stdout();
     int result = rte_eal_init(count, arguments);
-    int failure = rte_errno;
+    int failure = rte_errno != 0 ? rte_errno : EIO;
+    give_stdout_back(kept);
     sigaction(SIGABRT, &before, NULL);
     if (log != NULL) {
         rte_openlog_stream(NULL);
         fclose(log);
     }
-    if (result < 0) {
-        size_t first_line = log_text != NULL ? strcspn(log_text, "\n") : 0;
-        error_set(error, failure != 0 ? failure : EIO,
-                  "DPDK's EAL did not start with %s MiB of memory (%s%s%.*s); is there so much memory to be had, and "
-                  "is /sys mounted?",
-                  memory, rte_strerror(failure), first_line > 0 ? ": " : "", (int)first_line,
-                  log_text != NULL ? log_text : "");
-        result = -(failure != 0 ? failure : EIO);
-    }
+    if (result < 0)
+        say_why_not(options, log_text != NULL ? log_text : "", failure, error);
     free(log_text);
-    return result < 0 ? result : 0;
+    return result < 0 ? -failure : 0;
 }
 
 int eal_start(const struct eal_options *options, struct error *error)
@@ -259,7 +296,7 @@ int eal_start(const struct eal_options *options, struct error *error)
         if ((copies[copied] = arguments[count++] = strdup(options->arguments[copied])) == NULL)
             result = error_set(error, ENOMEM, "out of memory for EAL's arguments");
     if (result == 0)
-        result = initialize((int)count, arguments, memory, error);
+        result = initialize(options, (int)count, arguments, error);
     for (unsigned i = 0; i < copied; i++)
         free(copies[i]);
     if (result == 0)

@@ -19,6 +19,7 @@ import time
 
 TESTS = []  # (name, function), in the order in which they stand in the files
 OUTPUTS = []  # everything that bearertap wrote: (what was run, bytes)
+SECRETS = []  # tokens that were made for a test, beside those of the captures: none may stand in any output
 
 LONG = os.environ.get("BEARERTAP_LONG") == "1"
 SOURCE = None  # the source folder

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is wrong with an argument, said without repeating what may be a secret. */
+/* Arguments: what is wrong with one, said without repeating what may be a secret; and what is usual without it. */
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <bearertap/commands.h>
 #include <bearertap/error.h>
 #include <bearertap/nearest.h>
+#include <bearertap/spread.h>
 
 #include "command.h"
 
@@ -98,4 +100,11 @@ int refuse_option(const char *command, int reason, const char *last, const struc
     if (optopt != 0)
         return refuse_usage(command, "option %s takes no value", argument_shown(last));
     return refuse_long_option(command, last, options);
+}
+
+unsigned usual_workers(void)
+{
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) - 1 : 1;
+    return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
 }

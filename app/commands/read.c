@@ -2,7 +2,6 @@
 /* bearertap read: captures in, alerts out. */
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,7 @@ static const char help[] =
     "  -k id:VALUE          one revoked key by its id: kid or thumbprint (hex, base64url)\n"
     "  -f, --format FORMAT  ecs: JSON lines, Elastic Common Schema (the default, unless on a terminal)\n"
     "                       text: a line for a person (the default on a terminal)\n"
-    "  -w, --workers N      threads that inspect (default: one a CPU)\n"
+    "  -w, --workers N      threads that inspect (default: one a CPU, but for one)\n"
     "      --tokens         also write every token that is not a finding (event.kind \"event\")\n"
     "      --fail-on-alert  exit with 3 when there was an alert\n"
     "  -q, --quiet          no summary\n"
@@ -63,13 +62,6 @@ struct read_options {
     bool quiet;
     bool fail_on_alert;
 };
-
-static unsigned usable_cpus(void)
-{
-    cpu_set_t cpus;
-    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return count < 1 ? 1 : count > SPREAD_WORKERS_MAX ? SPREAD_WORKERS_MAX : (unsigned)count;
-}
 
 static int load_keys(struct read_options *options)
 {
@@ -119,7 +111,7 @@ static int configure(struct read_options *options, bool terminal)
     if (pipeline->workers == 0)
         pipeline->workers = configuration->workers;
     if (pipeline->workers == 0)
-        pipeline->workers = usable_cpus();
+        pipeline->workers = usual_workers();
     pipeline->filter = filter_is_empty(&configuration->filter) ? NULL : &configuration->filter;
     pipeline->responses = configuration->responses;
     pipeline->flows_max = configuration->flows_max;

@@ -3,7 +3,6 @@
 #include "running.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,15 +25,6 @@ static void port_options_of(const struct configuration *configuration, struct po
             .descriptors = configuration->ports[i].descriptors,
             .mtu = configuration->ports[i].mtu,
         };
-}
-
-/* One CPU is left to the alert side and the warden, where there is more than one. */
-static unsigned usual_workers(void)
-{
-    cpu_set_t cpus;
-    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 2;
-    unsigned workers = count > 1 ? (unsigned)count - 1 : 1;
-    return workers < SPREAD_WORKERS_MAX ? workers : SPREAD_WORKERS_MAX;
 }
 
 static void options_of(struct running *running)

@@ -166,7 +166,7 @@ def keys():
 
 def tokens_of(name, workers=None):
     """All sightings of a capture, clean ones too; the same run serves many tests."""
-    return _tokens_of(name, workers or len(os.sched_getaffinity(0)))  # as many as there are without being told
+    return _tokens_of(name, workers or max(1, len(os.sched_getaffinity(0)) - 1))  # as many as without being told
 
 
 @functools.lru_cache(maxsize=None)

@@ -131,7 +131,7 @@ def every_module_stands_in_the_readmes_picture():
 
 @test
 def every_option_in_the_readme_is_one_that_help_names():
-    texts = "".join(bearertap(*command, "--help").text for command in ([], ["read"], ["keys"], ["gen"], ["bench"]))
+    texts = "".join(bearertap(*command, "--help").text for command in ([], ["read"], ["run"], ["ctl"], ["keys"], ["gen"], ["bench"]))
     options = set(re.findall(r"`(?:bearertap [a-z]+ )?(--?[a-z][a-z-]*)", readme())) - {"--all", "--list"}  # of scripts
     assert len(options) >= 4, options
     for option in sorted(options):

@@ -176,7 +176,10 @@ static int run(int argc, char **argv)
             log_error("%s", error.text);
             status = EXIT_FAILED;
         }
-        running_close(running);
+        if (!running_close(running)) {
+            fflush(NULL);
+            _exit(status);
+        }
     }
     free(options.key_arguments);
     return status;

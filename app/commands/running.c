@@ -259,11 +259,13 @@ int running_reload(struct running *running, struct error *error)
 }
 
 /* EAL's memory, and what lies in it, goes with the process: see pipeline_close. */
-void running_close(struct running *running)
+bool running_close(struct running *running)
 {
-    warden_end(running);
+    if (!warden_end(running))
+        return false;
     control_destroy(running->control);
     pipeline_close(running->pipeline);
     key_store_destroy(running->keys);
     configuration_release(&running->configuration);
+    return true;
 }

@@ -48,7 +48,8 @@ int running_run(struct running *running, struct error *error);
 
 /* Law and losses: the result is as of the end. */
 void running_collect(const struct running *running, struct pipeline_result *result);
-void running_close(struct running *running);
+/* False where the warden is still at work, and all of it must stay: the process is to go with it (_exit). */
+bool running_close(struct running *running);
 
 /* The commands of the control socket; the context of each is the struct running. */
 extern const struct control_command run_commands[];
@@ -61,6 +62,8 @@ int running_reload(struct running *running, struct error *error);
  * is started. */
 int warden_prepare(struct running *running, struct error *error);
 int warden_start(struct running *running, struct error *error);
-void warden_end(struct running *running);
+/* False where it does not end soon, being busy with long lists of keys: then all that it uses must stay, and go with the
+ * process. */
+bool warden_end(struct running *running);
 
 #endif

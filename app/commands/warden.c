@@ -17,44 +17,47 @@
 /* How often the ports are looked at: a link that went down is said at once to a person, and the clock kept straight. */
 #define WATCH_MS 100
 
-static const int watched_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+/* How long its end may take: it may be in the middle of reading ten million keys. */
+#define END_MS 200
 
-static void watched_set(sigset_t *set)
+/* The first asks for a good end; the second finds it stuck and ends it as it is. */
+static void stop(int signal)
 {
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof(watched_signals) / sizeof(watched_signals[0]); i++) {
-        struct sigaction action;
-        /* One that our parent had ignored (nohup, a job in the background) stays ignored; but for an end and a reload,
-         * which whoever keeps services wants of all of them. */
-        bool is_ignored = sigaction(watched_signals[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-        if (!is_ignored || watched_signals[i] == SIGTERM || watched_signals[i] == SIGHUP)
-            sigaddset(set, watched_signals[i]);
+    static volatile sig_atomic_t asked;
+    static const char last_words[] = "bearertap: error: stopped a second time: alerts not yet written are lost\n";
+    (void)signal;
+    if (asked++ == 0) {
+        pipeline_stop();
+        return;
     }
+    if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
+        _exit(EXIT_FAILED);
+    _exit(EXIT_FAILED);
+}
+
+/* An interrupt that our parent had ignored (nohup, a job in the background) stays ignored. */
+static void catch_ends(void)
+{
+    const struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &action, NULL);
 }
 
 int warden_prepare(struct running *running, struct error *error)
 {
     sigset_t set;
-    watched_set(&set);
+    catch_ends();
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     running->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     running->end = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (running->signals < 0 || running->end < 0)
         return error_set(error, errno, "cannot wait for signals: %s", strerror(errno));
     return 0;
-}
-
-/* The first asks for a good end; the second finds it stuck and ends it as it is. */
-static void take_end_signal(int signal)
-{
-    static unsigned asked;
-    if (asked++ == 0) {
-        log_notice("stopping (%s)", signal == SIGINT ? "SIGINT" : "SIGTERM");
-        pipeline_stop();
-        return;
-    }
-    log_error("stopped a second time: alerts not yet written are lost");
-    _exit(EXIT_FAILED);
 }
 
 static void take_signals(struct running *running)
@@ -65,11 +68,9 @@ static void take_signals(struct running *running)
         if (signal.ssi_signo == SIGHUP) {
             if (running_reload(running, &error) != 0)
                 log_error("%s", error.text);
-        } else if (signal.ssi_signo == SIGUSR1) {
+        } else {
             if (pipeline_reopen(running->pipeline, &error) != 0)
                 log_error("%s", error.text);
-        } else {
-            take_end_signal((int)signal.ssi_signo);
         }
     }
 }
@@ -133,11 +134,17 @@ int warden_start(struct running *running, struct error *error)
     return 0;
 }
 
-void warden_end(struct running *running)
+bool warden_end(struct running *running)
 {
     if (running->has_warden) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += END_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
         eventfd_write(running->end, 1);
-        pthread_join(running->warden, NULL);
+        if (pthread_timedjoin_np(running->warden, NULL, &until) != 0)
+            return false;
     }
     running->has_warden = false;
     if (running->signals >= 0)
@@ -145,4 +152,5 @@ void warden_end(struct running *running)
     if (running->end >= 0)
         close(running->end);
     running->signals = running->end = -1;
+    return true;
 }

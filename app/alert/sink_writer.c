@@ -36,25 +36,17 @@ static bool is_within_a_line(const struct sink_writer *writer)
     return writer->position != atomic_load_explicit(&writer->queue.tail, memory_order_relaxed);
 }
 
-/* The line that was cut begins again: whoever gets it did not get its first part. */
-static void begin_line_again(struct sink_writer *writer)
-{
-    writer->position = atomic_load_explicit(&writer->queue.tail, memory_order_relaxed);
-}
-
-/* Puts another file in the sink's place, open or not. Where it is the same one, a line that was cut goes on in it. */
+/* Puts another file in the sink's place. A line that was cut begins again: whoever gets it now did not get its first
+ * part, unless it is the same file, in which the part then stands as a line of its own. */
 static void put_in_place(struct sink_writer *writer, const struct sink *fresh)
 {
     struct sink *sink = &writer->sink;
-    bool goes_on =
-        fresh->is_regular && is_within_a_line(writer) && fresh->device == sink->device && fresh->inode == sink->inode;
-    if (!goes_on)
-        begin_line_again(writer);
+    writer->position = atomic_load_explicit(&writer->queue.tail, memory_order_relaxed);
     sink_close(sink);
     sink->fd = fresh->fd;
     sink->is_regular = fresh->is_regular;
     sink->may_block = fresh->may_block;
-    sink->owes_newline = fresh->owes_newline && !goes_on;
+    sink->owes_newline = fresh->owes_newline;
     sink->device = fresh->device;
     sink->inode = fresh->inode;
     writer->said_moved = false;
@@ -138,7 +130,6 @@ static void lose_reader(struct sink_writer *writer)
         return;
     }
     close_under_lock(writer);
-    begin_line_again(writer);
     if (!writer->said_failing)
         log_warning("the reader of %s went away: alerts wait for another", writer->sink.name);
     writer->said_failing = true;
@@ -202,7 +193,8 @@ static bool take_replacement(struct sink_writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
     bool waits = writer->replacement.fd >= 0;
-    if (waits && (!is_within_a_line(writer) || atomic_load(&writer->state) == SINK_FAILING)) {
+    bool is_stuck = writer->sink.fd < 0 || atomic_load(&writer->state) == SINK_FAILING;
+    if (waits && (is_stuck || !is_within_a_line(writer))) {
         put_in_place(writer, &writer->replacement);
         writer->replacement.fd = -1;
         writer->retry_at_ns = 0;

@@ -205,8 +205,14 @@ int running_open(struct running *running, struct error *error)
     options_of(running);
     port_options_of(&running->configuration, ports);
     const struct ports_options options = {
-        .ports = ports, .count = running->configuration.ports_count, .workers = running->options.workers};
+        .ports = ports,
+        .count = running->configuration.ports_count,
+        .workers = running->options.workers,
+        .no_hugepages = !running->configuration.hugepages,
+    };
     int result = warden_prepare(running, error);
+    if (result == 0)
+        result = ports_check(&options, error);
     if (result == 0)
         result = load_keys(running, error);
     if (result == 0)

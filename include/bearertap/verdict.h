@@ -76,7 +76,7 @@ struct conclusion {
     unsigned entries_count;
     struct {
         struct key_entry entry; /* its strings are the table's */
-        unsigned matched_by; /* bits: 1u << enum key_reference_kind, all by which it matched */
+        unsigned matched_by;    /* bits: 1u << enum key_reference_kind, all by which it matched */
         enum issuer_relation issuer;
     } entries[CONCLUSION_ENTRIES_MAX];
 };
@@ -87,8 +87,8 @@ struct conclusion {
  * at most; the caller wipes them. A plain-text match narrowed to an issuer counts when the token's issuer is that one
  * or could not be read (truncated, a JWE, no such claim); of duplicate iss claims one that is the entry's is enough,
  * since nobody knows which of them the application reads. Entries are distinct, in the order in which the header names
- * them; their strings are the table's, valid until its reader's next quiescent state. `table` may be NULL: nothing is found.
- * Thread: a registered reader of the table; takes 20 KiB of stack.
+ * them; their strings are the table's, valid until its reader's next quiescent state. `table` may be NULL: nothing is
+ * found. Thread: a registered reader of the table; takes 20 KiB of stack.
  */
 void verdict_conclude(const struct key_table *table, const uint8_t *token, size_t length,
                       const struct token_fields *fields, uint8_t *scratch, struct conclusion *conclusion);

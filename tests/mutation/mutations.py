@@ -295,8 +295,53 @@ mutation("failed-file-status", "a capture that cannot be read is no failure wher
          "result->files.files_failed > 0 ? EXIT_FAILED : EXIT_DONE", "EXIT_DONE")
 mutation("unfinished-lines", "lines still in the buffer at the end are not written",
          "app/alert/alert.c",
-         "    folds_end(alerts->folds);\n    return alerts_flush(alerts, error);",
-         "    folds_end(alerts->folds);\n    return 0;")
+         "        live_finish(alerts->live);\n    return alerts_flush(alerts, error);",
+         "        live_finish(alerts->live);\n    return 0;")
+
+# Sinks, live.
+
+mutation("sink-every-other-line", "a sink that is too slow loses every other line rather than a run of them",
+         "app/alert/sink_queue.c",
+         "    if (used(queue) > SINK_QUEUE_BYTES / 2)\n        return false;", "")
+mutation("sink-owes-for-good", "each line behind a jam tells of it",
+         "app/alert/sink_queue.c",
+         "    queue->owed = 0;\n", "")
+mutation("sink-forgets-what-it-owes", "no line tells of what was lost before it",
+         "app/alert/sink_queue.c",
+         "    queue->owed++;\n", "")
+mutation("sink-line-goes-on-elsewhere", "a new file, or a FIFO's next reader, gets the second half of a line",
+         "app/alert/sink_writer.c",
+         "    writer->position = atomic_load_explicit(&writer->queue.tail, memory_order_relaxed);\n    sink_close(sink);",
+         "    sink_close(sink);")
+mutation("sink-cut-by-rotation", "a new file takes the old one's place in the middle of a line",
+         "app/alert/sink_writer.c",
+         "if (waits && (is_stuck || !is_within_a_line(writer)))", "if (waits && (is_stuck || true))")
+mutation("sink-cut-line-stays", "a line that a full disk cut keeps a new file waiting",
+         "app/alert/sink_writer.c",
+         "if (waits && (is_stuck || !is_within_a_line(writer)))", "if (waits && !is_within_a_line(writer) && (is_stuck || true))")
+mutation("sink-rotated-later", "alerts_reopen does not wait for the old file's last line",
+         "app/alert/sink_writer.c",
+         "while (writer->replacement.fd >= 0 && !writer->has_ended && wait_changed(writer, deadline))\n        ;\n"
+         "    bool is_taken = writer->replacement.fd < 0 || writer->has_ended;",
+         "bool is_taken = deadline > 0;")
+mutation("sink-line-without-an-end", "what somebody left without an end is gone on with",
+         "app/alert/sink_file.c",
+         "    return last != '\\n';", "    return false;")
+mutation("sink-not-drained", "at the end nobody is waited for",
+         "app/alert/live.c",
+         "end_all(live, DRAIN_NS)", "end_all(live, 0)")
+mutation("sink-not-retried", "what failed once is never tried again",
+         "app/alert/sink_writer.c",
+         "if (!is_last && !is_told && monotonic_ns() < writer->retry_at_ns)", "if (!is_last && !is_told)")
+mutation("sink-gone-is-no-failure", "nothing ends when the last sink is gone",
+         "app/alert/live.c",
+         "return gone == live->count ? -EPIPE : 0;", "return 0;")
+mutation("sink-twice-the-same", "two sinks may be one file",
+         "app/alert/sinks.c",
+         "sinks[i].is_regular && sink_is_same_file", "false && sink_is_same_file")
+mutation("sink-left-is-not-lost", "what nobody took to the end is not counted as lost",
+         "app/alert/sink_writer.c",
+         "        status->lost += left;", "        status->lost += 0;")
 
 # What the configuration lets be left out.
 
@@ -339,3 +384,12 @@ mutation("configuration-repeats-a-secret", "what stands where it is not allowed 
 mutation("configuration-takes-duplicates", "of a member that is there twice the last one counts",
          "app/configuration/configuration.c",
          "JSON_REJECT_DUPLICATES | JSON_DECODE_ANY", "JSON_DECODE_ANY")
+mutation("configuration-paths-from-anywhere", "a relative path is relative to the working directory",
+         "app/configuration/values.c",
+         "path[0] != '/' ? place->folder_length : 0", "0")
+mutation("configuration-cpu-twice", "two workers may be given one CPU",
+         "app/configuration/values.c",
+         "if (configuration->cpus[i] == cpu)", "if (false)")
+mutation("configuration-file-without-a-path", "a file needs no path",
+         "app/configuration/values.c",
+         "else if (sink_kind_has_path(sink->kind) && sink->path == NULL)", "else if (false)")

@@ -426,6 +426,42 @@ static void a_line_goes_on_where_a_full_disk_stopped_it(void **state)
     assert_int_equal(received.lines, 200);
 }
 
+/* Half of a line is in the file that cannot take more; another can. */
+static void a_line_that_a_full_disk_cut_is_whole_in_a_new_file(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    const char *path = in_folder("filled.json"), *old = in_folder("filled.json.1");
+    struct sink_options sink = to_file(path);
+    struct rlimit limit, unlimited;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    limit = unlimited;
+    limit.rlim_cur = 100000;
+    log_begin();
+    struct tap tap;
+    struct error error = {""};
+    tap_open(&tap, -1, &sink, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    tap_put(&tap, 120);
+    tap_wait(&tap, 0, SINK_FAILING, 120, 10);
+    int renamed = rename(path, old), reopened = alerts_reopen(tap.alerts, &error);
+    tap_wait(&tap, 0, SINK_OPEN, 0, 120);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(renamed, 0);
+    assert_int_equal(reopened, 0);
+    tap_finish(&tap, 1);
+    log_end();
+    tap_close(&tap);
+    size_t length;
+    char *text = read_file(old, &length), *end = memrchr(text, '\n', length);
+    assert_int_equal(length, 100000);
+    struct received received = {0};
+    receive(&received, text, (size_t)(end + 1 - text), 0);
+    free(text);
+    receive_file(&received, path, 0);
+    assert_int_equal(received.lines, 120);
+}
+
 static void a_disk_that_stays_full_costs_its_own_lines_only(void **state)
 {
     (void)state;
@@ -487,6 +523,14 @@ static void a_fifo_waits_for_a_reader_and_for_another(void **state)
     close(fd);
 }
 
+/* Holds 4 KiB: two lines, and a part of the third, of what is written at once. */
+static int open_small(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(fcntl(fd, F_SETPIPE_SZ, 4096), 4096);
+    return fd;
+}
+
 /* The first reader leaves with half a line; the second gets it whole. */
 static void a_line_that_a_reader_left_in_its_middle_begins_again(void **state)
 {
@@ -494,21 +538,21 @@ static void a_line_that_a_reader_left_in_its_middle_begins_again(void **state)
     signal(SIGPIPE, SIG_IGN);
     const char *path = in_folder("left");
     assert_int_equal(mkfifo(path, 0600), 0);
-    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    int fd = open_small(path);
     struct sink_options sink = to_file(path);
     log_begin();
     struct tap tap;
     tap_open(&tap, -1, &sink, 1);
-    tap_put(&tap, 100); /* more than a pipe takes: it ends somewhere in a line */
-    tap_wait(&tap, 0, SINK_OPEN, 99, 1);
+    tap_put(&tap, 16);
+    tap_wait(&tap, 0, SINK_OPEN, 16, 2);
     char byte;
     assert_int_equal(read(fd, &byte, 1), 1);
     close(fd);
-    tap_wait(&tap, 0, SINK_WAITING, 100, 1);
+    tap_wait(&tap, 0, SINK_WAITING, 16, 2);
     uint64_t written = tap_status(&tap, 0).lines;
     fd = open(path, O_RDONLY);
     struct received received = {.last_sequence = written};
-    read_lines(fd, &received, 100 - (unsigned)written);
+    read_lines(fd, &received, 16 - (unsigned)written);
     tap_finish(&tap, 1);
     log_end();
     tap_close(&tap);
@@ -571,6 +615,37 @@ static void files_are_rotated_under_load_and_no_line_is_lost_or_cut(void **state
     receive_file(&received, path, 0);
     assert_int_equal(received.lost, 0);
     assert_int_equal(received.lines, tap.made);
+}
+
+/* A FIFO takes half a line, and then nobody reads it; meanwhile a file takes its place. */
+static void a_line_is_finished_where_it_began_before_a_new_file_is_used(void **state)
+{
+    (void)state;
+    const char *path = in_folder("replaced"), *old = in_folder("replaced.fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open_small(path);
+    struct sink_options sink = to_file(path);
+    struct tap tap;
+    struct error error = {""};
+    log_begin();
+    tap_open(&tap, -1, &sink, 1);
+    tap_put(&tap, 16);
+    tap_wait(&tap, 0, SINK_OPEN, 16, 2);
+    assert_int_equal(rename(path, old), 0);
+    assert_int_equal(alerts_reopen(tap.alerts, &error), -ETIMEDOUT);
+    assert_non_null(strstr(error.text, "a line is not yet finished in the old file"));
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    struct reader reader;
+    reader_start(&reader, fd, 65536); /* it ends when the FIFO is closed */
+    tap_wait(&tap, 0, SINK_OPEN, 0, 16);
+    tap_finish(&tap, 1);
+    log_end();
+    tap_close(&tap);
+    struct received received = {0};
+    reader_join(&reader, &received);
+    assert_int_equal(received.lines, 3);
+    receive_file(&received, path, 0);
+    assert_int_equal(received.lines, 16);
 }
 
 static void a_file_that_was_moved_is_written_to_until_it_is_opened_anew(void **state)
@@ -865,10 +940,12 @@ int main(void)
         TEST(every_jam_is_told_by_the_line_behind_it),
         TEST(what_was_lost_before_is_said_by_every_sink_once),
         TEST(a_line_goes_on_where_a_full_disk_stopped_it),
+        TEST(a_line_that_a_full_disk_cut_is_whole_in_a_new_file),
         TEST(a_disk_that_stays_full_costs_its_own_lines_only),
         TEST(a_fifo_waits_for_a_reader_and_for_another),
         TEST(a_line_that_a_reader_left_in_its_middle_begins_again),
         TEST(files_are_rotated_under_load_and_no_line_is_lost_or_cut),
+        TEST(a_line_is_finished_where_it_began_before_a_new_file_is_used),
         TEST(a_file_that_was_moved_is_written_to_until_it_is_opened_anew),
         TEST(a_file_that_cannot_be_opened_anew_leaves_the_old_one_in_place),
         TEST(a_last_line_without_an_end_gets_one),

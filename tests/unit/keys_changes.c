@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -473,13 +474,14 @@ static void a_larger_index_knows_all_names_of_an_entry(void **state)
     struct key_list *list = files_new_list();
     struct spelled name[2] = {spell_thumbprint(1, 3), spell_thumbprint(2, 3)};
     char content[400], id[32];
-    snprintf(
-        content, sizeof(content),
-        "{\"keys\":[{\"kid\":\"a\",\"x5t\":\"%s\"},{\"kid\":\"b\",\"x5t\":\"%s\"},{\"kid\":\"c\",\"x5t\":\"%s\"}]}",
-        name[0].id, name[1].id, name[1].id);
+    snprintf(content, sizeof(content),
+             "{\"keys\":[{\"kid\":\"a\",\"x5t\":\"%s\"},{\"kid\":\"b\",\"x5t\":\"%s\"},"
+             "{\"kid\":\"c\",\"x5t\":\"%s\"},{\"kid\":\"n\",\"issuer\":\"i\"}]}",
+             name[0].id, name[1].id, name[1].id);
     assert_int_equal(files_add(list, content, strlen(content), NULL), 0);
     struct key_table *table = new_table(list);
     must_remove(table, "a", 1);
+    must_add(table, "n"); /* a list that was made for a change */
     for (unsigned i = 0; i < 20000; i++) {
         snprintf(id, sizeof(id), "plain-%u", i);
         must_add(table, id);
@@ -487,6 +489,7 @@ static void a_larger_index_knows_all_names_of_an_entry(void **state)
     struct key_matches matches;
     struct key_entry entry;
     bool narrowed;
+    must_remove(table, "n", 2);
     key_table_find(table, KEY_NAME_SHA1, name[1].thumbprint, THUMBPRINT, &matches);
     assert_int_equal(matches.count, 2);
     must_remove(table, "b", 1);
@@ -507,7 +510,7 @@ static void any_number_of_changes_takes_no_more_memory(void **state)
 {
     (void)state;
     struct key_table *table = table_of_staying();
-    size_t before = heap_bytes();
+    size_t before = heap_bytes(), malloced = mallinfo2().uordblks;
     struct reading reading;
     key_table_reader_online(table, 0);
     char id[32];
@@ -519,6 +522,7 @@ static void any_number_of_changes_takes_no_more_memory(void **state)
     }
     key_table_reader_offline(table, 0);
     assert_int_equal(heap_bytes(), before); /* the index did not grow */
+    assert_true(mallinfo2().uordblks < malloced + 64 * 1024);
     start_readers(&reading, table);
     join_readers(&reading);
     key_table_destroy(table);
@@ -530,15 +534,18 @@ static void what_a_reader_holds_stays_until_it_is_quiescent_however_much_changes
     struct key_table *table = table_of_staying();
     must_add(table, "held");
     must_add(table, "many");
-    struct key_matches held, other;
+    struct key_matches held, other, late;
     struct key_entry entry;
     bool narrowed;
     key_table_reader_online(table, 0);
     key_table_find(table, KEY_NAME_TEXT, (const uint8_t *)"held", 4, &held);
     key_table_find(table, KEY_NAME_TEXT, (const uint8_t *)"many", 4, &other);
+    late = held;
     assert_true(key_matches_next(&held, &entry, &narrowed));
     must_remove(table, "held", 1);
     assert_false(is_found(table, "held"));
+    struct key_entry none;
+    assert_false(key_matches_next(&late, &none, &narrowed)); /* looked up before, asked for after */
     char id[32];
     for (unsigned i = 0; i < 20000; i++) { /* more than the index has positions for, and none can be used again */
         snprintf(id, sizeof(id), "plain-%u", i);

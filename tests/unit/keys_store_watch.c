@@ -287,6 +287,13 @@ static void a_bad_file_is_tried_again_with_each_change(void **state)
         assert_quiet(&watched);
     }
     assert_in_force(&watched, "a");
+    for (unsigned turn = 0; turn < 2; turn++) {
+        assert_int_equal(unlink(path), 0);
+        assert_vanished(&watched, path); /* each time that it is gone, whatever it was */
+        put(path, "two words\n");
+        assert_true(key_store_changed(watched.store, &watched.vanished));
+        assert_true(key_store_reload(watched.store, watched.table, NULL) < 0);
+    }
     put(path, "b\n");
     assert_changed(&watched);
     watch_end(&watched);

@@ -167,6 +167,7 @@ int ports_start(struct ports *ports, struct error *error)
             return code;
         }
         live_port_hear_all(port);
+        live_port_discard_early(port);
         live_watch_begin(ports, port);
     }
     ports->started = true;

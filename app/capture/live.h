@@ -99,6 +99,7 @@ int live_port_decide(struct ports *ports, struct live_port *port, const struct p
 int live_port_set_up(struct live_port *port, struct error *error);
 int live_port_start(struct live_port *port, struct error *error);
 void live_port_hear_all(struct live_port *port);
+void live_port_discard_early(struct live_port *port);
 void live_port_stop(struct live_port *port);
 void live_port_describe(struct live_port *port);
 

@@ -261,6 +261,24 @@ void live_port_hear_all(struct live_port *port)
     rte_eth_allmulticast_enable(port->port_id);
 }
 
+/*
+ * AF_PACKET: the driver has its ring before it binds the socket to the interface, and until then the kernel puts into
+ * it what comes to any interface. All that came before the start is given up, with it, and does not count: at most what
+ * the ring holds, since more keeps coming.
+ */
+void live_port_discard_early(struct live_port *port)
+{
+    struct rte_mbuf *mbufs[32];
+    unsigned left = UINT16_MAX, received;
+    if (port->device.kind != DEVICE_AF_PACKET)
+        return;
+    do {
+        received = rte_eth_rx_burst(port->port_id, 0, mbufs, RTE_DIM(mbufs));
+        rte_pktmbuf_free_bulk(mbufs, received);
+        left -= received;
+    } while (received > 0 && left >= RTE_DIM(mbufs));
+}
+
 void live_port_stop(struct live_port *port)
 {
     if (!port->started)

@@ -45,6 +45,14 @@ int added_make_room(struct added_keys *added)
     return 0;
 }
 
+void added_free(struct added_keys *added)
+{
+    for (size_t i = 0; i < added->used; i++)
+        free(added->places[i].entry);
+    free(added->places);
+    *added = (struct added_keys){.places = NULL};
+}
+
 void added_append(struct added_keys *added, struct added_entry *entry)
 {
     entry->serial = ++added->last_serial;

@@ -97,3 +97,14 @@ void table_reclaim_all(struct key_table *table)
         free_first(&table->retired);
     table_reclaim(table);
 }
+
+void retired_forget(struct retired_queue *queue)
+{
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct retired *retired = &queue->ring[(queue->first + i) & (queue->capacity - 1)];
+        if (retired->kind == RETIRED_MEMORY)
+            free_memory(retired);
+    }
+    free(queue->ring);
+    *queue = (struct retired_queue){.ring = NULL};
+}

@@ -68,11 +68,17 @@ void key_table_destroy(struct key_table *table)
     if (table->readers != NULL)
         table_reclaim_all(table);
     edition_destroy(table->current);
-    for (size_t i = 0; i < table->added.used; i++)
-        free(table->added.places[i].entry);
-    free(table->added.places);
+    added_free(&table->added);
     rte_free(table->readers);
     rte_free(table);
+}
+
+void key_table_leave(struct key_table *table)
+{
+    if (table == NULL)
+        return;
+    retired_forget(&table->retired);
+    added_free(&table->added);
 }
 
 /* ---- reloading ---- */

@@ -238,6 +238,8 @@ void table_reclaim(struct key_table *table);
 
 /* Waits until no reader can hold what was retired, and frees all of it. */
 void table_reclaim_all(struct key_table *table);
+/* Frees what waits and is no EAL memory, and the queue. */
+void retired_forget(struct retired_queue *queue);
 
 /*
  * Puts what was added alone into an edition that is not in force yet, and counts it; a larger one takes its place if it
@@ -251,6 +253,8 @@ void table_forget_left_out(struct key_table *table);
 
 /* The added ones: makes room for one more, takes it, finds it, lets it go. */
 int added_make_room(struct added_keys *added);
+/* Frees all of them. */
+void added_free(struct added_keys *added);
 void added_append(struct added_keys *added, struct added_entry *entry);
 void added_forget(struct key_table *table, const struct added_entry *entry);
 

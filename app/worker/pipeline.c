@@ -234,6 +234,7 @@ void pipeline_close(struct pipeline *pipeline)
     if (pipeline->alerts != NULL)
         alerts_destroy(pipeline->alerts);
     scan_databases_destroy(pipeline->databases);
+    key_table_leave(pipeline->keys);
 }
 
 /* The alert side. */

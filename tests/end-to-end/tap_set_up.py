@@ -360,9 +360,9 @@ class Live:
         if self.is_to_be_ready:
             try:
                 self.wait_for_words("bearertap: running")
-            except AssertionError:
+            except AssertionError as error:
                 self.kill()
-                raise
+                raise AssertionError(f"{error}: {self.ended}") from None
         self.came_when_running = self.tap.packets_come()
         return self
 
@@ -463,12 +463,17 @@ class Live:
 
     def wait_for_all_packets(self):
         """What the kernel brought to the interfaces since the start is what was received, and what was lost on the way."""
-        def is_all(stats):
-            accounted = stats["received"] + sum(port.get("missed_estimate", 0) for port in stats["ports"])
-            came = self.tap.packets_come()
-            return came - self.came_when_running <= accounted <= came - self.came_before
+        seen = []
 
-        return self.wait_for("all packets", is_all)
+        def is_all(stats):
+            came, lost = self.tap.packets_come(), sum(port.get("missed_estimate", 0) for port in stats["ports"])
+            seen[:] = came - self.came_when_running, stats["received"], lost, came - self.came_before
+            return seen[0] <= stats["received"] + lost <= seen[3]
+
+        try:
+            return self.wait_for("all packets", is_all)
+        except AssertionError as error:
+            raise AssertionError(f"came, received, lost, came at most: {seen}: {error}") from None
 
 
 def check_law(stats):

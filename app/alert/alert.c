@@ -26,6 +26,18 @@ static const struct alert_format formats[] = {
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
+/* In the order of the struct. */
+const struct counter_row alert_counter_rows[ALERT_COUNTERS] = {
+    {"sightings", "sightings of revoked keys"},
+    {"alerts", "alert lines made of them"},
+    {"events", "lines for tokens without a finding"},
+    {"not_concluded", "possible findings that the whole token did not bear out"},
+    {"truncated", "sightings of a token whose end was never seen"},
+    {"folds_evicted", "updates that left early for want of room"},
+    {"lines_written", "lines that left whole, by the sink that has the fewest"},
+    {"lines_lost", "lines that a sink will never get, by the one that lost the most"},
+};
+
 const struct alert_format *alert_format_find(const char *name)
 {
     for (size_t i = 0; i < FORMATS; i++)

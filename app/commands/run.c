@@ -131,6 +131,16 @@ static void tell_losses(const struct running *running)
     }
 }
 
+static void tell_lost_lines(const struct running *running)
+{
+    struct sink_status sinks[CONFIGURATION_SINKS_MAX];
+    unsigned count = pipeline_sinks(running->pipeline, sinks, CONFIGURATION_SINKS_MAX);
+    for (unsigned i = 0; i < count; i++)
+        if (sinks[i].lost > 0)
+            fprintf(stderr, "not written: %" PRIu64 " line%s to %s\n", sinks[i].lost, plural(sinks[i].lost),
+                    sinks[i].path != NULL ? sinks[i].path : "standard output");
+}
+
 static int report(const struct run_options *options, int status, const struct error *error)
 {
     const struct running *running = &options->running;
@@ -144,6 +154,7 @@ static int report(const struct run_options *options, int status, const struct er
         const struct summary_keys keys = {key_table_entries(table), key_table_names(table)};
         summary_print(stderr, &result, &keys);
         tell_losses(running);
+        tell_lost_lines(running);
     }
     if (!result.law_holds) {
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");

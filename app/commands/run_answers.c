@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What `ctl` is answered: a row a command. Whatever counts is walked through its registry, so that a counter which
- * stands in one answer, or in the summary, stands in all. */
+/* What `ctl` is answered: a row a command. Whatever counts is walked through its registry, as the summary does, so that
+ * a counter which stands in one stands in all. */
 #include <time.h>
 #include <unistd.h>
 
 #include <bearertap/scan.h>
+#include <bearertap/token.h>
 
 #include "run_keys.h"
 #include "running.h"
@@ -110,20 +111,22 @@ static json_t *append_thread(json_t *array, const struct pipeline_thread *thread
     return object;
 }
 
-static void put_stats_of_workers(json_t *result, const struct pipeline *pipeline)
+static void append_stats_of_thread(json_t *array, const struct pipeline_thread *thread, unsigned number)
 {
-    json_t *workers = put_new(result, "workers", json_array());
-    for (unsigned i = 0; i < pipeline_threads(pipeline); i++) {
-        struct pipeline_thread thread;
-        pipeline_collect_thread(pipeline, i, &thread);
-        json_t *worker = append_thread(workers, &thread, i);
-        put_number(worker, "in_ring", thread.in_ring);
-        put_number(worker, "records_lost", thread.records_lost);
-        put_rows(worker, "outcomes", outcome_rows, thread.values.outcomes, OUTCOMES);
-        put_bytes(worker, &thread.values);
-        put_rows(worker, "events", event_rows, thread.values.events, EVENTS);
-        put_number(worker, "tokens", tokens_of(&thread.values));
-    }
+    json_t *worker = append_thread(array, thread, number);
+    put_number(worker, "in_ring", thread->in_ring);
+    put_rows(worker, "outcomes", outcome_rows, thread->values.outcomes, OUTCOMES);
+    put_bytes(worker, &thread->values);
+    put_rows(worker, "events", event_rows, thread->values.events, EVENTS);
+    put_number(worker, "tokens", tokens_of(&thread->values));
+}
+
+static void put_names(json_t *object, const char *name, const char *const *names, const uint64_t *values,
+                      unsigned count)
+{
+    json_t *counters = put_new(object, name, json_object());
+    for (unsigned i = 0; i < count; i++)
+        put_number(counters, names[i], values[i]);
 }
 
 static void put_stats_of_ports(json_t *result, const struct ports *ports)
@@ -165,24 +168,32 @@ static int answer_stats(void *context, const struct control_request *request, st
 {
     const struct running *running = context;
     struct pipeline_result collected;
-    json_t *result = answer->result;
+    struct counter_values sums = {0};
+    const struct counter_values *totals = &sums;
+    json_t *result = answer->result, *workers = json_array();
     (void)request, (void)error;
+    /* Each is looked at once, so that the sums are those of what is shown. */
+    for (unsigned i = 0; i < pipeline_threads(running->pipeline); i++) {
+        struct pipeline_thread thread;
+        pipeline_collect_thread(running->pipeline, i, &thread);
+        counters_add(&sums, &thread.values);
+        append_stats_of_thread(workers, &thread, i);
+    }
     pipeline_collect(running->pipeline, &collected);
-    const struct counter_values *totals = &collected.totals;
     put_number(result, "received", totals->received);
     put_rows(result, "outcomes", outcome_rows, totals->outcomes, OUTCOMES);
     put_bytes(result, totals);
     put_rows(result, "events", event_rows, totals->events, EVENTS);
     put_number(result, "tokens", tokens_of(totals));
-    json_t *placements = put_new(result, "placements", json_object());
-    for (unsigned i = 0; i < PLACEMENTS; i++)
-        put_number(placements, placement_names[i], totals->tokens[i]);
+    put_names(result, "placements", placement_names, totals->tokens, PLACEMENTS);
+    put_names(result, "algorithms", token_algorithm_names, totals->algorithms, TOKEN_ALGORITHMS);
+    put_number(result, "opaque_tokens", totals->opaque_tokens);
     put_number(result, "sightings", collected.alerts.sightings);
     put_number(result, "alerts", collected.alerts.alerts);
-    put_number(result, "lines_written", collected.alerts.lines_written);
-    put_number(result, "lines_lost", collected.alerts.lines_lost);
+    put_rows(result, "alert_side", alert_counter_rows, (const uint64_t *)(const void *)&collected.alerts,
+             ALERT_COUNTERS);
     put_stats_of_sinks(result, running->pipeline);
-    put_stats_of_workers(result, running->pipeline);
+    json_object_set_new(result, "workers", workers);
     put_stats_of_ports(result, running->ports);
     return 0;
 }
@@ -244,7 +255,7 @@ static int answer_queues(void *context, const struct control_request *request, s
             put_text(queue, "port", description.name);
             put_number(queue, "queue", j);
             if (own)
-                put_number(queue, "worker", j);
+                put_number(queue, "worker", running->options.workers > 1 ? j : 0);
             else
                 put_text(queue, "worker", "reader");
             put_number(queue, "packets", of_queue->packets);

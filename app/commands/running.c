@@ -202,11 +202,11 @@ int running_open(struct running *running, struct error *error)
     };
     int result = warden_prepare(running, error);
     if (result == 0)
+        result = open_control(running, error); /* early: a second one on it ends here, before it takes any device */
+    if (result == 0)
         result = ports_check(&options, error);
     if (result == 0)
         result = load_keys(running, error);
-    if (result == 0)
-        result = open_control(running, error); /* early: a second one on it ends here, before it takes any device */
     if (result == 0)
         result = start_eal(running, &options, error);
     if (result == 0)
@@ -265,6 +265,7 @@ bool running_close(struct running *running)
         return false;
     control_destroy(running->control);
     pipeline_close(running->pipeline);
+    ports_close(running->ports); /* what was set on a device is undone */
     key_store_destroy(running->keys);
     configuration_release(&running->configuration);
     return true;

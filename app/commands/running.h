@@ -28,7 +28,7 @@ struct running {
     uint64_t started_ns;   /* CLOCK_MONOTONIC */
     uint64_t started_wall; /* seconds since 1970 */
 
-    struct key_store *keys; /* NULL where no keys are given */
+    struct key_store *keys;
     struct ports *ports;
     struct pipeline *pipeline;
     struct control *control;
@@ -62,8 +62,8 @@ int running_reload(struct running *running, struct error *error);
  * is started. */
 int warden_prepare(struct running *running, struct error *error);
 int warden_start(struct running *running, struct error *error);
-/* False where it does not end soon, being busy with long lists of keys: then all that it uses must stay, and go with the
- * process. */
+/* False where it does not end soon, being busy with long lists of keys: then all that it uses must stay, and go with
+ * the process. */
 bool warden_end(struct running *running);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Builds the pipeline, runs its threads, and is the alert side meanwhile. */
+/* Builds the pipeline and runs its threads. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
-#include "worker_state.h"
+#include "pipeline_state.h"
 
 /* Sizes of everything that is bounded, for all workers together; memory is touched only as it is used. */
 #define FLOWS_MAX              (1u << 20)
@@ -32,23 +32,6 @@
 #define IDLE_TIMEOUT_MS     (300 * 1000)
 #define UNPROVEN_TIMEOUT_MS (30 * 1000)
 #define CLOSED_TIMEOUT_MS   (10 * 1000)
-
-struct pipeline {
-    struct pipeline_options options;
-    unsigned threads; /* workers, and the reader where there is one */
-    bool has_reader;
-    bool polled;
-    struct key_table *keys;
-    struct scan_databases *databases;
-    struct spread *spread;
-    struct outboxes outboxes;
-    struct alerts *alerts;
-    struct alert_counters alert_counters;           /* what all others may see of the alert side's */
-    uint64_t lost_noted[SPREAD_WORKERS_MAX];        /* of each worker's outbox */
-    struct worker *workers[SPREAD_WORKERS_MAX + 1]; /* the reader last */
-    pthread_t source_thread;                        /* the one that may sit in read() */
-    atomic_bool source_running;                     /* set after source_thread is (release), read before it (acquire) */
-};
 
 atomic_bool pipeline_stopping;
 
@@ -237,116 +220,10 @@ void pipeline_close(struct pipeline *pipeline)
     key_table_leave(pipeline->keys);
 }
 
-/* The alert side. */
-
-/* struct alert_counters is nothing but uint64_t; each is read and written whole, and those of one moment are not asked
- * for. */
-#define ALERT_COUNTERS (sizeof(struct alert_counters) / sizeof(uint64_t))
-_Static_assert(sizeof(struct alert_counters) % sizeof(uint64_t) == 0, "only uint64_t in it");
-
-static void copy_alert_counters(struct alert_counters *to, const struct alert_counters *from)
-{
-    for (size_t i = 0; i < ALERT_COUNTERS; i++)
-        __atomic_store_n((uint64_t *)to + i, __atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED),
-                         __ATOMIC_RELAXED);
-}
-
-static void publish_alert_counters(struct pipeline *pipeline)
-{
-    copy_alert_counters(&pipeline->alert_counters, alerts_counters(pipeline->alerts));
-}
-
-/* What workers lost because we were behind, the next line says. */
-static void note_lost_records(struct pipeline *pipeline)
-{
-    for (unsigned i = 0; pipeline->polled && i < pipeline->options.workers; i++) {
-        uint64_t lost = __atomic_load_n(&pipeline->workers[i]->outbox.lost, __ATOMIC_RELAXED);
-        if (lost == pipeline->lost_noted[i])
-            continue;
-        alerts_note_lost(pipeline->alerts, lost - pipeline->lost_noted[i]);
-        pipeline->lost_noted[i] = lost;
-    }
-}
-
-/* Takes what is there of every worker's records. Returns how many. */
-static unsigned take_records(struct pipeline *pipeline, int *failure, struct error *error)
-{
-    unsigned taken = 0;
-    for (unsigned i = 0; i < pipeline->options.workers; i++) {
-        struct outbox *outbox = &pipeline->workers[i]->outbox;
-        struct chunk *records[32];
-        unsigned count = rte_ring_sc_dequeue_burst(outbox->ring, (void **)records, RTE_DIM(records), NULL);
-        for (unsigned j = 0; j < count; j++) {
-            int result = alerts_take(pipeline->alerts, records[j], *failure == 0 ? error : NULL);
-            if (result != 0 && *failure == 0) {
-                *failure = result;
-                pipeline_stop(); /* nobody hears: there is no use in going on */
-            }
-            chunk_give_back(pipeline->outboxes.chunks, records[j]);
-            outbox_released(outbox);
-        }
-        taken += count;
-    }
-    if (taken > 0)
-        publish_alert_counters(pipeline);
-    note_lost_records(pipeline);
-    return taken;
-}
-
-/* How late a record may be taken in `run`: so that no worker has to wake anybody. */
-#define ALERT_SIDE_NAP_NS 500000
-
-static void alert_side_sleep(struct pipeline *pipeline)
-{
-    if (pipeline->polled) {
-        nanosleep(&(struct timespec){.tv_nsec = ALERT_SIDE_NAP_NS}, NULL);
-        return;
-    }
-    struct outboxes *all = &pipeline->outboxes;
-    uint32_t ticket = waiter_prepare(&all->alert_side);
-    bool work = __atomic_load_n(&all->workers_done, __ATOMIC_SEQ_CST) == pipeline->options.workers;
-    for (unsigned i = 0; i < pipeline->options.workers; i++)
-        work = work || !rte_ring_empty(pipeline->workers[i]->outbox.ring);
-    if (work) {
-        waiter_cancel(&all->alert_side);
-        return;
-    }
-    if (atomic_load(&pipeline_stopping)) {
-        /* The source may have gone into read() right before the signal that stopped us: knock until it is out. */
-        waiter_cancel(&all->alert_side);
-        if (atomic_load_explicit(&pipeline->source_running, memory_order_acquire))
-            pthread_kill(pipeline->source_thread, SIGURG);
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    } else {
-        waiter_sleep(&all->alert_side, ticket);
-    }
-}
-
-static int alert_side_run(struct pipeline *pipeline, struct error *error)
-{
-    int failure = 0;
-    unsigned workers = pipeline->options.workers;
-    for (;;) {
-        bool done = __atomic_load_n(&pipeline->outboxes.workers_done, __ATOMIC_SEQ_CST) == workers;
-        unsigned taken = take_records(pipeline, &failure, error);
-        if (taken > 0)
-            continue;
-        if (done)
-            break;
-        int result = failure == 0 ? alerts_flush(pipeline->alerts, error) : 0;
-        if (result != 0) {
-            failure = result;
-            pipeline_stop();
-        }
-        alert_side_sleep(pipeline);
-    }
-    return failure;
-}
-
 int pipeline_finish(struct pipeline *pipeline, struct error *error)
 {
     int result = alerts_finish(pipeline->alerts, error);
-    publish_alert_counters(pipeline);
+    alert_side_publish(pipeline);
     return result;
 }
 
@@ -382,9 +259,12 @@ static int launch(struct pipeline *pipeline, struct error *error)
     }
     if (i == pipeline->threads)
         return 0;
-    /* Those that run wait for what the reader, the last one, will never bring: they are told, and waited for. */
+    /* Those that run wait for what the reader, the last one, will never bring, or poll until they are told: they are
+     * told, and waited for. */
     if (pipeline->spread != NULL)
         spread_finish(pipeline->spread);
+    if (pipeline->polled)
+        pipeline_stop();
     rte_eal_mp_wait_lcore();
     return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, pipeline->threads);
 }
@@ -399,7 +279,7 @@ void pipeline_collect(const struct pipeline *pipeline, struct pipeline_result *r
         result->law_holds = result->law_holds && counters_law_holds(&values);
         counters_add(&result->totals, &values);
     }
-    copy_alert_counters(&result->alerts, &pipeline->alert_counters);
+    alert_side_collect(pipeline, &result->alerts);
     result->interrupted = atomic_load(&pipeline_stopping);
 }
 

@@ -209,6 +209,7 @@ static void send_token(struct worker *worker, struct scan_token *token)
     if (chunk == NULL) {
         chunk_give_back(worker->outbox.all->chunks, token->chain);
         outbox_note_lost(&worker->outbox);
+        worker->counters.live.events[EVENT_RECORDS_LOST]++;
         return;
     }
     struct record *record = chunk_record(chunk);

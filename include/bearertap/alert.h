@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bearertap/counters.h>
 #include <bearertap/error.h>
 #include <bearertap/keys.h>
 #include <bearertap/record.h>
@@ -161,6 +162,10 @@ struct alert_counters {
 };
 
 const struct alert_counters *alerts_counters(const struct alerts *alerts);
+
+/* The same as an array, and what each is called. */
+enum { ALERT_COUNTERS = sizeof(struct alert_counters) / sizeof(uint64_t) };
+extern const struct counter_row alert_counter_rows[ALERT_COUNTERS];
 
 /* Community ID v1 (github.com/corelight/community-id-spec), seed 0, TCP. `out` receives "1:" and 28 characters. */
 #define COMMUNITY_ID_MAX 32

@@ -78,7 +78,7 @@ def who_may_not_read_from_an_interface_is_told_what_is_missing(driver):
 
 @test(only_if=CAN_TAP)
 def who_may_not_make_the_socket_is_told_so():
-    with Tap(serves=False) as tap, tap.run(ready=False, wrapper=AS_NOBODY) as live:
+    with Tap(serves=False) as tap, tap.run(ports("net_null0"), ready=False, wrapper=AS_NOBODY) as live:
         live.wait_for_the_end(status=1)
         says_why(live.ended, [live.socket, "ermission"])
 

@@ -58,7 +58,8 @@ def set_up(binary, source):
     with open(BINARY, "rb") as file:
         program = file.read()
         SANITIZED = b"__asan_init" in program or b"__tsan_init" in program
-    for path in glob.glob(f"{SOURCE}/tests/captures/*.pcap*") + glob.glob(f"{SOURCE}/tests/captures/*.json"):
+    files = (f"{SOURCE}/tests/{name}" for name in ("captures/*.pcap*", "captures/*.json", "end-to-end/leaks.suppressions"))
+    for path in (path for pattern in files for path in glob.glob(pattern)):
         shutil.copy(path, SCRATCH)
         os.chmod(os.path.join(SCRATCH, os.path.basename(path)), 0o644)
     CAPTURE_NAMES.extend(sorted(os.path.basename(path) for path in glob.glob(f"{SCRATCH}/*.pcap*")))
@@ -109,6 +110,7 @@ def environment(**more):
     """Nothing of the caller's surroundings that could change what is written."""
     result = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "HOME", "XDG_RUNTIME_DIR")}
     result["TERM"] = "xterm"
+    result["LSAN_OPTIONS"] = f"suppressions={scratch('leaks.suppressions')}:print_suppressions=0"
     result.update(more)
     return result
 

@@ -78,7 +78,7 @@ def who_may_not_read_from_an_interface_is_told_what_is_missing(driver):
 
 @test(only_if=CAN_TAP)
 def who_may_not_make_the_socket_is_told_so():
-    with Tap(serves=False) as tap, tap.run(ready=False, wrapper=AS_NOBODY) as live:
+    with Tap(serves=False) as tap, tap.run(ports("net_null0"), ready=False, wrapper=AS_NOBODY) as live:
         live.wait_for_the_end(status=1)
         says_why(live.ended, [live.socket, "ermission"])
 
@@ -117,7 +117,7 @@ def a_second_one_on_the_same_socket_is_refused_and_disturbs_nothing():
 @test(only_if=CAN_TAP, each=["SIGTERM", "SIGINT", "ctl stop"])
 def an_end_under_load_writes_all_that_was_found(how):
     with Tap() as tap, tap.run({**PACKET, "workers": 2, **sinks({"type": "stdout"}, file_sink("copy"))}) as live:
-        with Load(tap, token(), token(CLEAN)) as load:
+        with Load(live, token(), token(CLEAN)) as load:
             load.wait_for(50)
             if how == "ctl stop":
                 live.ctl("stop")

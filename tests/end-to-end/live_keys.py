@@ -57,7 +57,7 @@ def keys_change_under_load_and_no_token_is_judged_by_the_wrong_list(workers):
     """What is in force all the time is always found, what never is, never; and the one that comes and goes is found
     while it is in force, on connections of its own."""
     with Tap() as tap, tap.run({**PACKET, "workers": workers}) as live:
-        with Load(tap, token(), token(CLEAN), clients=3) as load:
+        with Load(live, token(), token(CLEAN), clients=3) as load:
             spares = []
             for _ in range(5):
                 live.ask("keys add", SPARE)

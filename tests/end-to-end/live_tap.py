@@ -53,9 +53,8 @@ def every_revoked_token_is_alerted_and_none_is_missed(name):
         lines = live.alerts()
         assert sightings_of(lines) == expected, lines
         for line in lines:
-            assert get(line, "source.ip") == (CLIENT if address == SERVER else CLIENT6), line
-            assert get(line, "observer.ingress.interface.name") == "tap0", line
-            assert not get(line, "bearertap.stream"), line
+            odd = get(line, "bearertap.stream"), get(line, "observer.ingress.interface.name"), get(line, "source.ip")
+            assert odd == (None, "tap0", CLIENT if address == SERVER else CLIENT6), f"{odd} in {line}"
 
 
 @test(only_if=CAN_TAP)
@@ -159,7 +158,7 @@ def the_law_holds_at_the_highest_rate_that_there_is():
 @test(only_if=CAN_TAP, each=[1, 2])
 def counters_add_up_at_any_moment_and_at_the_end(workers):
     with Tap() as tap, tap.run({**PACKET, "workers": workers}) as live:
-        with Load(tap, token(), token(CLEAN), clients=4) as load:
+        with Load(live, token(), token(CLEAN), clients=4) as load:
             before = live.stats()
             while load.requests < 800:
                 stats = live.stats()  # which checks them
@@ -199,23 +198,25 @@ def what_is_lost_before_it_is_received_is_in_the_counters():
         assert "lost about" in live.ended.errors, live.ended
 
 
-@test(only_if=CAN_TAP and LONG)
-def of_a_hundred_thousand_requests_no_planted_token_is_missed():
+@test(only_if=CAN_TAP and LONG, each=[1, 2])
+def of_a_hundred_thousand_requests_no_planted_token_is_missed(workers):
+    """But for packets that were lost where the machine could not keep up, each of which holds one token at most. With one
+    worker there is no such place within the program."""
     planted, clean = [token() for _ in range(10)], [token(CLEAN) for _ in range(10)]
-    with Tap() as tap, tap.run({**PACKET, "workers": 2}) as live:
+    sent = expected_sightings((each, 1000) for each in planted)
+    with Tap() as tap, tap.run({**PACKET, "workers": workers}) as live:
         for bad, good in zip(planted, clean):
             tap.ask_with_curl("/api/", bad, times=1000)
             tap.ask_with_curl("/api/", good, times=9000)
             live.stats()
-        live.wait_for_all_packets()
-        stats = live.stats()
-        missed = stats["ports"][0]["missed_estimate"]
-        assert stats["tokens"] == 100_000 or missed > 0, stats
+        stats = live.wait_for_all_packets()
+        lost = stats["ports"][0]["missed_estimate"] + stats["outcomes"]["ring_full"]
+        assert workers == 2 or stats["outcomes"]["ring_full"] == 0, stats
+        assert 100_000 - lost <= stats["tokens"] <= 100_000, stats
         live.stop()
-        found, sent = sightings_of(live.alerts()), expected_sightings((each, 1000) for each in planted)
+        found = sightings_of(live.alerts())
         assert set(found) == set(sent), (found, sent)
-        lost = sum(sent.values()) - sum(found.values())
-        assert 0 <= lost <= missed, f"{lost} tokens were not found, and only {missed} packets were lost: {live.ended}"
+        assert 0 <= sum(sent.values()) - sum(found.values()) <= lost, f"{lost} packets were lost, found were {found}: {live.ended}"
 
 
 # Control.
@@ -245,7 +246,7 @@ def a_thousand_garbage_connections_change_nothing():
     garbage = [b"\n", b"GET / HTTP/1.1\r\n\r\n", b"{" * 70000, b'{"version":1,"command":"stats","version":1}\n', os.urandom(5000),
                b'{"version":1,"command":"stats"}\n' * 50, b'{"version":1', b""]
     with Tap() as tap, tap.run(PACKET) as live:
-        with Load(tap, token(), token(CLEAN)) as load:
+        with Load(live, token(), token(CLEAN)) as load:
             open_ones = []
             for number in range(1000):
                 connection = socket.socket(socket.AF_UNIX)

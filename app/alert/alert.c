@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bearertap/capture.h>
+
 #include "alert_line.h"
 #include "digest.h"
 #include "fold.h"
@@ -103,6 +105,7 @@ static void alerts_write(struct alerts *alerts, struct alert *alert)
 {
     alert->sequence = ++alerts->sequence;
     alert->created_ns = wall_clock_ns();
+    alert->correction_ns = atomic_load_explicit(&capture_correction_ns, memory_order_relaxed);
     digest_identify(alerts->digest, alert, alert->id);
     if (!alert->is_update)
         memcpy(alert->finding_id, alert->id, sizeof(alert->finding_id));

@@ -47,6 +47,7 @@ struct alert {
     /* This line's own. */
     uint64_t sequence, created_ns;
     uint64_t start_ns, end_ns; /* packet times of the first and the last sighting in it */
+    int64_t correction_ns;     /* of packet times for people: capture.h */
     uint64_t position;         /* of its first sighting's token */
     uint64_t sightings;        /* that it adds; 0 in a line without a finding */
     uint64_t lost;             /* lines before it that its reader did not get, and never will */
@@ -78,6 +79,12 @@ struct alert {
 static inline size_t alert_bytes(const struct alert *alert)
 {
     return offsetof(struct alert, text) + alert->text_used;
+}
+
+/* A packet's time as people are told it. */
+static inline uint64_t alert_shown_ns(const struct alert *alert, uint64_t time_ns)
+{
+    return time_ns + (uint64_t)alert->correction_ns;
 }
 
 static inline const char *alert_text(const struct alert *alert, struct alert_text piece)

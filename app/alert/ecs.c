@@ -91,8 +91,8 @@ static void put_event(struct line *line, const struct alert *alert)
     line_json_number(line, "severity", alert->severity);
     line_json_number(line, "sequence", alert->sequence);
     line_json_time(line, "created", alert->created_ns);
-    line_json_time(line, "start", alert->start_ns);
-    line_json_time(line, "end", alert->end_ns);
+    line_json_time(line, "start", alert_shown_ns(alert, alert->start_ns));
+    line_json_time(line, "end", alert_shown_ns(alert, alert->end_ns));
     line_json_hex(line, "id", alert->id, sizeof(alert->id));
     line_json_close(line, event, '}');
 }
@@ -283,7 +283,7 @@ static void put_own(struct line *line, const struct alert *alert)
 void ecs_write(const struct alert *alert, const struct format_options *options, struct line *line)
 {
     size_t all = line_json_open(line, NULL, '{');
-    line_json_time(line, "@timestamp", alert->end_ns);
+    line_json_time(line, "@timestamp", alert_shown_ns(alert, alert->end_ns));
     size_t ecs = line_json_open(line, "ecs", '{');
     line_json_word(line, "version", "8.11");
     line_json_close(line, ecs, '}');

@@ -128,7 +128,7 @@ static void show_stream(struct line *line, const struct alert *alert)
 
 void text_write(const struct alert *alert, const struct format_options *options, struct line *line)
 {
-    line_time(line, alert->end_ns, ' ');
+    line_time(line, alert_shown_ns(alert, alert->end_ns), ' ');
     show_finding(line, alert, options->color);
     show_ends(line, alert);
     show_request(line, alert);

@@ -140,9 +140,10 @@ int ports_create(const struct ports_options *options, struct ports **result, str
         return error_set(error, ENOMEM, "out of memory for %u ports", options->count);
     pthread_mutex_init(&ports->lock, NULL);
     ports->workers = options->workers;
-    uint64_t tsc, real_ns;
-    clock_sample(&tsc, &real_ns);
-    clock_start(&ports->clock, rte_get_tsc_hz(), tsc, real_ns);
+    struct clock_moment now;
+    clock_sample(&now);
+    clock_start(&ports->clock, rte_get_tsc_hz(), &now);
+    atomic_store_explicit(&capture_correction_ns, 0, memory_order_relaxed);
     int code = create(ports, options, error);
     if (code != 0) {
         ports_close(ports);
@@ -174,14 +175,20 @@ int ports_start(struct ports *ports, struct error *error)
     return 0;
 }
 
+static void watch_clock(struct ports *ports)
+{
+    struct clock_moment now;
+    clock_sample(&now);
+    int64_t step_ns = clock_correct(&ports->clock, &now);
+    if (step_ns == 0)
+        return;
+    atomic_store_explicit(&capture_correction_ns, ports->clock.correction_ns, memory_order_relaxed);
+    log_notice("the system's clock was set by %+.3f s; alerts bear its time from here on", (double)step_ns / 1e9);
+}
+
 void ports_watch(struct ports *ports)
 {
-    uint64_t tsc, real_ns;
-    clock_sample(&tsc, &real_ns);
-    int64_t ahead = clock_correct(&ports->clock, tsc, real_ns);
-    if (ahead != 0)
-        log_notice("the system's clock was set by %lld s; packets bear its time from here on",
-                   (long long)(ahead / 1000000000));
+    watch_clock(ports);
     for (unsigned i = 0; i < ports->count; i++)
         live_watch_port(ports, &ports->ports[i]);
 }

@@ -12,6 +12,7 @@
 
 int capture_time_offset = -1;
 int capture_wire_offset = -1;
+_Atomic int64_t capture_correction_ns;
 
 int capture_register_fields(struct error *error)
 {

@@ -30,10 +30,11 @@
  * first sighting's, and what is odd about the stream (midstream, gap, conflict) as of its last.
  *
  * In a line, `event.start` and `event.end` are the packet times of its first and last sighting, `@timestamp` is the
- * last one's. `event.severity`: 90 critical, 70 high (also where the entry says nothing), 50 medium, 30 low, 0 for a
- * token without a finding; with several entries the highest. `event.id` is SHA-256, cut to 128 bits, over connection,
- * direction, placement, finding and the place of the line's first token; `bearertap.finding.id` is the first line's.
- * `bearertap.key` is an object, or an array of objects where several entries match; `match` is always an array.
+ * last one's; all three with capture_correction_ns (capture.h), ids without. `event.severity`: 90 critical, 70 high
+ * (also where the entry says nothing), 50 medium, 30 low, 0 for a token without a finding; with several entries the
+ * highest. `event.id` is SHA-256, cut to 128 bits, over connection, direction, placement, finding and the place of the
+ * line's first token; `bearertap.finding.id` is the first line's. `bearertap.key` is an object, or an array of objects
+ * where several entries match; `match` is always an array.
  *
  * All text from the wire is made valid UTF-8 and searched for tokens, which become "[token]": a path or a user agent
  * may hold one too. In text lines what a terminal would act on is shown as \xNN.

@@ -2,6 +2,7 @@
 #ifndef BEARERTAP_CAPTURE_H
 #define BEARERTAP_CAPTURE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,6 +63,14 @@ static inline uint32_t *capture_wire_length(struct rte_mbuf *mbuf)
 {
     return (uint32_t *)(void *)((char *)mbuf + capture_wire_offset);
 }
+
+/*
+ * What is to be added to packets' times for people; 0 for files. Packets' times never step: where the system's clock is
+ * set while live ports run, all that waits for some time to pass would wait too long, or not at all. So they go on, and
+ * the step is added here by who watches the ports; any thread reads (relaxed). What is derived from a packet's time, as
+ * an id is, is derived from the time without it.
+ */
+extern _Atomic int64_t capture_correction_ns;
 
 /* Registers the two fields; EAL must be up. Once, before any packet. */
 int capture_register_fields(struct error *error);

@@ -21,9 +21,9 @@
  * ports_watch some ten times a second: it asks the devices for their counters and links, and corrects the clock.
  * ports_describe and ports_statistics may be called by any thread at any time. Receiving neither allocates nor locks.
  *
- * The clock is the time stamp counter, read once a burst and set by CLOCK_REALTIME, to which it is drawn by at most 500
- * millionths, so that it never goes back; unless the system's clock was set by more than a second: then it jumps, and
- * that is said.
+ * The clock is the time stamp counter, read once a burst. It begins at CLOCK_REALTIME, to which it is drawn by at most
+ * 500 millionths, so that it never goes back and never steps: where the system's clock is set, that is said, and goes
+ * into capture_correction_ns.
  */
 
 #define PORTS_MAX       16

@@ -434,6 +434,43 @@ static void an_update_tells_the_request_only_where_all_its_sightings_have_it(voi
     sink_close(&sink);
 }
 
+/* The clock set back by an hour in the midst of a window: lines tell the time anew, and windows and ids know nothing of
+ * it. */
+static void when_the_systems_clock_was_set_lines_tell_its_time_and_folding_goes_on(void **state)
+{
+    (void)state;
+    struct key_table keys = test_keys();
+    json_t *lines[2];
+    for (unsigned is_set = 0; is_set < 2; is_set++) {
+        struct sink sink = sink_open((struct alert_options){.keys = &keys});
+        struct record record = test_record();
+        test_take(sink.alerts, &record, TOKEN);
+        record.time_ns += SECOND;
+        test_take(sink.alerts, &record, TOKEN);
+        atomic_store(&capture_correction_ns, is_set ? -3600 * (int64_t)SECOND : 0);
+        test_time(sink.alerts, 0, MORNING + 61 * SECOND);
+        record.time_ns = MORNING + 130 * SECOND;
+        test_take(sink.alerts, &record, TOKEN);
+        lines[is_set] = sink_json(&sink);
+        atomic_store(&capture_correction_ns, 0);
+        sink_close(&sink);
+    }
+    static const char *const times[] = {"@timestamp", "event.start", "event.end"};
+    static const char *const said[2][3] = {
+        {"2023-06-15T03:12:44.000000Z", "2023-06-15T03:12:45.000000Z", "2023-06-15T03:14:54.000000Z"},
+        {"2023-06-15T03:12:44.000000Z", "2023-06-15T02:12:45.000000Z", "2023-06-15T02:14:54.000000Z"}};
+    for (unsigned is_set = 0; is_set < 2; is_set++) {
+        assert_int_equal(json_array_size(lines[is_set]), 3);
+        for (unsigned i = 0; i < 3; i++) {
+            for (unsigned t = 0; t < 3; t++)
+                assert_string_equal(text_at(lines[is_set], i, times[t]), said[is_set][i]);
+            assert_string_equal(text_at(lines[is_set], i, "event.id"), text_at(lines[0], i, "event.id"));
+        }
+    }
+    json_decref(lines[0]);
+    json_decref(lines[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +485,7 @@ int main(void)
         cmocka_unit_test(when_there_is_no_room_the_longest_unseen_leaves_early),
         cmocka_unit_test(a_connection_folds_alike_whatever_happens_beside_it),
         cmocka_unit_test(time_closes_every_window_that_is_over_and_no_other),
+        cmocka_unit_test(when_the_systems_clock_was_set_lines_tell_its_time_and_folding_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

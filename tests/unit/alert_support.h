@@ -103,6 +103,8 @@ const struct capture_port *capture_port(uint16_t number)
     return number == 0 ? &test_port : NULL;
 }
 
+_Atomic int64_t capture_correction_ns;
+
 static struct key_entry test_entry = {.id = REVOKED_KID, .source = "-k", .line = 1};
 
 /* One entry, by kid. */

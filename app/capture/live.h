@@ -66,12 +66,14 @@ struct live_port {
     struct port_statistics statistics;         /* what it found, under the lock */
 };
 
+/* Any worker may ask a source what time it is: what its owner writes with each burst lies apart. */
 struct live_source {
-    struct capture_source source;
+    alignas(64) struct capture_source source;
     const struct live_clock *clock;
-    uint64_t last_ns; /* time never goes back by a reader that was late */
-    unsigned count, next;
+    unsigned count;
     struct live_queue **queues;
+    alignas(64) uint64_t last_ns; /* packets' time never goes back by a look at the clock in between */
+    unsigned next;
 };
 
 struct ports {

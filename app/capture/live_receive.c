@@ -3,6 +3,7 @@
 #include "live.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
@@ -68,18 +69,19 @@ static inline unsigned take(struct live_queue *queue, struct rte_mbuf **mbufs, u
     return received;
 }
 
-static inline uint64_t read_clock(struct live_source *source)
+static uint64_t source_now_ns(const struct capture_source *base)
 {
-    uint64_t now_ns = clock_ns(source->clock, rte_rdtsc());
-    /* A correction may make what was just read a nanosecond too much; a clock that was set back is followed. */
-    if (now_ns > source->last_ns || source->last_ns - now_ns > CLOCK_STEP_NS / 2)
-        source->last_ns = now_ns;
-    return source->last_ns;
+    return clock_ns(container_of(base, const struct live_source, source)->clock, rte_rdtsc());
 }
 
-static uint64_t source_now_ns(struct capture_source *base)
+/* By the one thread that takes from it. */
+static inline uint64_t time_of_burst(struct live_source *source)
 {
-    return read_clock(container_of(base, struct live_source, source));
+    uint64_t now_ns = source_now_ns(&source->source);
+    /* A correction may make what was just read a nanosecond too much. */
+    if (now_ns > source->last_ns)
+        source->last_ns = now_ns;
+    return source->last_ns;
 }
 
 /* Each queue once at most, beginning with the one after the last that was asked: a full one starves none. */
@@ -94,7 +96,7 @@ static int receive_from_queues(struct capture_source *base, struct rte_mbuf **mb
     }
     if (received == 0)
         return 0;
-    uint64_t now_ns = read_clock(source);
+    uint64_t now_ns = time_of_burst(source);
     for (unsigned i = 0; i < received; i++)
         *capture_time_ns(mbufs[i]) = now_ns;
     return (int)received;
@@ -106,10 +108,11 @@ int live_sources_create(struct ports *ports, struct error *error)
     unsigned queues = 0;
     for (unsigned i = 0; i < ports->count; i++)
         queues += ports->ports[i].queues_count;
-    ports->sources = calloc(ports->sources_count, sizeof(*ports->sources));
+    ports->sources = aligned_alloc(alignof(struct live_source), ports->sources_count * sizeof(*ports->sources));
     ports->source_queues = calloc(queues, sizeof(*ports->source_queues));
     if (ports->sources == NULL || ports->source_queues == NULL)
         return error_set(error, ENOMEM, "out of memory for the sources of %u queues", queues);
+    memset(ports->sources, 0, ports->sources_count * sizeof(*ports->sources));
     struct live_queue **next = ports->source_queues;
     for (unsigned s = 0; s < ports->sources_count; s++) {
         struct live_source *source = &ports->sources[s];

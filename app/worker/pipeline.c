@@ -126,11 +126,12 @@ static int worker_create(struct pipeline *pipeline, unsigned number, struct erro
         return error_set(error, -result, "no random numbers to be had from the system");
     worker->live_input = pipeline->options.live_input || pipeline->polled;
     worker->polled = pipeline->polled;
-    worker->clock = pipeline->polled ? pipeline->options.sources[0] : NULL;
     if (!pipeline->has_reader)
         worker->source = pipeline->options.sources[number];
     else if (number == workers)
         worker->source = pipeline->options.sources[0];
+    if (pipeline->polled)
+        worker->clock = worker->source != NULL ? worker->source : pipeline->options.sources[0];
     if (worker->source != NULL)
         worker->filter = pipeline->options.filter;
     if (number == workers)

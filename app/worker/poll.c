@@ -73,6 +73,7 @@ bool worker_poll(struct worker *worker, struct burst *burst)
 
 uint64_t worker_clock_ns(const struct worker *worker)
 {
-    struct capture_source *source = worker->clock;
-    return source != NULL ? source->now_ns(source) : worker->now_ns;
+    uint64_t now_ns = worker->clock != NULL ? worker->clock->now_ns(worker->clock) : 0;
+    /* Not before its last packet, which may have been stamped on another CPU. */
+    return now_ns > worker->now_ns ? now_ns : worker->now_ns;
 }

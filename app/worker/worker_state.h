@@ -56,10 +56,10 @@ struct worker {
     bool live_input;               /* a pipe may go quiet any time: what came is passed on at once */
     bool polled;                   /* it waits for nothing (poll.c) */
     struct worker_load load;
-    uint64_t polled_last;         /* the time stamp counter at the last poll */
-    unsigned polled_count;        /* packets that it gave */
-    unsigned idle_polls;          /* since something came */
-    struct capture_source *clock; /* tells the time; NULL unless polled */
+    uint64_t polled_last;               /* the time stamp counter at the last poll */
+    unsigned polled_count;              /* packets that it gave */
+    unsigned idle_polls;                /* since something came */
+    const struct capture_source *clock; /* tells the time: its own source, or the only one; NULL unless polled */
     struct counters counters;
     struct burst burst;
     uint8_t linear[256 * 1024]; /* a payload that lies in several mbufs: no packet is longer than this (capture.h) */

@@ -82,13 +82,14 @@ int capture_register_fields(struct error *error);
  * packets are released; -EINTR where it was interrupted (call again, or stop). `again`, NULL where there is but one
  * round, is asked at the end, when all connections have been let go: true, and receive goes on.
  *
- * `now_ns`, NULL for all but live ones, says what time it is (as packets have it, nanoseconds since 1970) and makes the
- * source one that is polled: it returns 0 whenever nothing is there, and ends only by being asked to stop.
+ * `now_ns`, NULL for all but live ones, says what time it is (as packets have it, nanoseconds since 1970): any thread
+ * may ask. It makes the source one that is polled: `receive` returns 0 whenever nothing is there, and ends only by
+ * being asked to stop.
  */
 struct capture_source {
     int (*receive)(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max);
     bool (*again)(struct capture_source *source);
-    uint64_t (*now_ns)(struct capture_source *source);
+    uint64_t (*now_ns)(const struct capture_source *source);
 };
 
 struct capture_files;

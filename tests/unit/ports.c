@@ -123,6 +123,58 @@ static void packets_bear_their_time_length_and_port(void **state)
     ports_close(ports);
 }
 
+/* Any number of workers ask one source, whose owner must not feel it. */
+static void who_asks_what_time_it_is_writes_nothing(void **state)
+{
+    (void)state;
+    nics[0] = nic_usual();
+    struct ports *ports = create(rings, 1, 4);
+    start(ports);
+    assert_int_equal(ports_sources_count(ports), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        struct capture_source *source = ports_source(ports, i);
+        uint8_t before[sizeof(struct live_source)];
+        memcpy(before, source, sizeof(before));
+        assert_true(llabs((int64_t)(source->now_ns(source) - real_ns())) < 1000000000);
+        assert_memory_equal(source, before, sizeof(before));
+        assert_int_equal((uintptr_t)source % 64, 0);
+    }
+    assert_int_equal(offsetof(struct live_source, last_ns) % 64, 0);
+    ports_close(ports);
+}
+
+static void when_the_systems_clock_is_set_packets_times_go_on_and_the_step_is_their_correction(void **state)
+{
+    (void)state;
+    static const int64_t hour_ns = INT64_C(3600000000000);
+    char text[2048];
+    nics[0] = nic_usual();
+    struct ports *ports = create(rings, 1, 1);
+    start(ports);
+    struct capture_source *source = ports_source(ports, 0);
+    ports_watch(ports);
+    assert_true(atomic_load(&capture_correction_ns) == 0);
+    uint64_t before_ns = source->now_ns(source);
+    messages_begin();
+    clock_set_ns = -hour_ns;
+    ports_watch(ports);
+    ports_watch(ports);
+    messages_end(text, sizeof(text));
+    uint64_t after_ns = source->now_ns(source);
+    int64_t correction_ns = atomic_load(&capture_correction_ns), off_ns = correction_ns + hour_ns;
+    int64_t shown_ns = (int64_t)(after_ns + (uint64_t)correction_ns - real_ns());
+    clock_set_ns = 0;
+    assert_true(after_ns >= before_ns && after_ns - before_ns < 1000000000);
+    assert_true(off_ns > -100000000 && off_ns < 100000000);
+    assert_true(shown_ns > -100000000 && shown_ns < 100000000);
+    assert_has(text, "the system's clock was set by -3600.00");
+    assert_int_equal(count_of(text, "\n"), 1);
+    ports_close(ports);
+    ports = create(rings, 1, 1);
+    assert_true(atomic_load(&capture_correction_ns) == 0);
+    ports_close(ports);
+}
+
 static void a_port_that_is_always_full_starves_no_other(void **state)
 {
     (void)state;
@@ -527,6 +579,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_bear_their_time_length_and_port),
+        cmocka_unit_test(who_asks_what_time_it_is_writes_nothing),
+        cmocka_unit_test(when_the_systems_clock_is_set_packets_times_go_on_and_the_step_is_their_correction),
         cmocka_unit_test(a_port_that_is_always_full_starves_no_other),
         cmocka_unit_test(queues_count_packets_bytes_bursts_and_empty_polls),
         cmocka_unit_test(what_a_device_lost_is_told_by_queue_where_it_knows),

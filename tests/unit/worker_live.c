@@ -62,14 +62,26 @@ struct tap {
     struct rte_mempool *pool;
     uint32_t next, step; /* several take turns */
     uint64_t handed_out;
+    atomic_uint asked, asked_by_others; /* what time it is, by its own worker and by others */
 };
 
-static uint64_t clock_ns(struct capture_source *source)
+static uint64_t clock_ns(void)
 {
     struct timespec now;
-    (void)source;
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct tap taps[2];
+
+static uint64_t tell_time(const struct capture_source *source)
+{
+    char name[16] = "", owner[16];
+    struct tap *tap = &taps[source == &taps[1].source];
+    snprintf(owner, sizeof(owner), "worker-%d", (int)(tap - taps));
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    atomic_fetch_add(strcmp(name, owner) == 0 ? &tap->asked : &tap->asked_by_others, 1);
+    return clock_ns();
 }
 
 static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max)
@@ -86,7 +98,7 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
         uint16_t length = (uint16_t)tap->lengths[tap->next];
         memcpy(rte_pktmbuf_append(mbuf, length), tap->frames[tap->next], length);
         mbuf->port = port;
-        *capture_time_ns(mbuf) = clock_ns(source);
+        *capture_time_ns(mbuf) = clock_ns();
         *capture_wire_length(mbuf) = length;
         mbufs[count] = mbuf;
     }
@@ -106,10 +118,10 @@ static void require(bool holds)
 struct outcome_of_run {
     struct pipeline_result at_end, stopped;
     uint64_t handed_out, expected, records_lost;
+    unsigned asked[2], asked_by_others[2];
     unsigned moments, moments_in_which_the_law_held;
 };
 
-static struct tap taps[2];
 static struct pipeline *pipeline;
 static struct outcome_of_run outcome;
 
@@ -178,7 +190,7 @@ static void run(unsigned workers, unsigned sources, enum sleeper who_oversleeps)
         .output_fd = open("/dev/null", O_WRONLY),
     };
     for (unsigned i = 0; i < sources; i++)
-        taps[i].source = (struct capture_source){.receive = receive, .now_ns = clock_ns};
+        taps[i].source = (struct capture_source){.receive = receive, .now_ns = tell_time};
     size_t memory = pipeline_bytes(&options) + ((size_t)sources * MBUFS * 2560) + ((size_t)64 << 20);
     require(eal_start_for_files(memory, workers + 2, &error) == 0);
     require(capture_register_fields(&error) == 0);
@@ -204,6 +216,10 @@ static void run(unsigned workers, unsigned sources, enum sleeper who_oversleeps)
     }
     for (unsigned i = 0; i < sources; i++)
         outcome.handed_out += taps[i].handed_out;
+    for (unsigned i = 0; i < sources; i++) {
+        outcome.asked[i] = atomic_load(&taps[i].asked);
+        outcome.asked_by_others[i] = atomic_load(&taps[i].asked_by_others);
+    }
     pipeline_close(pipeline);
 }
 
@@ -243,6 +259,17 @@ static void a_worker_with_its_own_queue_finds_all_of_it_and_ends_when_it_is_told
     assert_int_equal(stopped.alerts.sightings + outcome.records_lost, outcome.expected);
 }
 
+/* Another's would be in another CPU's cache. */
+static void a_worker_asks_its_own_source_what_time_it_is(void **state)
+{
+    (void)state;
+    run_in_child(2, 2, NOBODY);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(outcome.asked[i] > 0);
+        assert_int_equal(outcome.asked_by_others[i], 0);
+    }
+}
+
 /* The reader does not wait for them. */
 static void what_a_worker_has_no_room_for_is_lost_and_counted(void **state)
 {
@@ -269,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_with_its_own_queue_finds_all_of_it_and_ends_when_it_is_told),
+        cmocka_unit_test(a_worker_asks_its_own_source_what_time_it_is),
         cmocka_unit_test(what_a_worker_has_no_room_for_is_lost_and_counted),
         cmocka_unit_test(what_the_alert_side_is_too_slow_for_is_lost_and_counted),
     };

@@ -193,6 +193,12 @@ void ports_watch(struct ports *ports)
         live_watch_port(ports, &ports->ports[i]);
 }
 
+void ports_end_losses(struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->count; i++)
+        live_watch_end_losses(ports, &ports->ports[i]);
+}
+
 void ports_stop(struct ports *ports)
 {
     for (unsigned i = 0; i < ports->count; i++) {

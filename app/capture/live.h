@@ -61,6 +61,7 @@ struct live_port {
     /* Of the watching thread: */
     atomic_bool removed; /* set by the device's own event */
     bool link_is_known;
+    bool losses_are_final;                     /* what comes is not wanted any more */
     struct live_losses base;                   /* as it was at the start */
     uint64_t interface_base, interface_before; /* its counter then, and at the watch before */
     struct port_statistics statistics;         /* what it found, under the lock */
@@ -112,6 +113,7 @@ void live_sources_free(struct ports *ports);
 /* live_watch.c */
 void live_watch_begin(struct ports *ports, struct live_port *port);
 void live_watch_port(struct ports *ports, struct live_port *port);
+void live_watch_end_losses(struct ports *ports, struct live_port *port);
 void live_watch_end(struct live_port *port);
 
 #endif

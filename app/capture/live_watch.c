@@ -146,7 +146,7 @@ static void watch_interface(struct live_port *port)
         port_vanishes(port, "its interface was deleted, or moved to another namespace");
     if (code != 0)
         return;
-    if (port->statistics.missed_is_estimate)
+    if (port->statistics.missed_is_estimate && !port->losses_are_final)
         estimate_missed(port, &now);
     say_link(port, now.running);
 }
@@ -161,21 +161,35 @@ static void watch_link(struct live_port *port)
     say_link(port, link.link_status == RTE_ETH_LINK_UP);
 }
 
-void live_watch_port(struct ports *ports, struct live_port *port)
+static void watch(struct live_port *port)
 {
     if (port->statistics.gone || !port->started)
         return;
-    pthread_mutex_lock(&ports->lock);
     if (atomic_load(&port->removed) || rte_eth_dev_is_removed(port->port_id)) {
         port_vanishes(port, "the device was removed");
     } else {
-        take_losses(port);
+        if (!port->losses_are_final)
+            take_losses(port);
         if (port->device.interface.index != 0)
             watch_interface(port);
         else
             watch_link(port);
         book_on_only_queue(port);
     }
+}
+
+void live_watch_port(struct ports *ports, struct live_port *port)
+{
+    pthread_mutex_lock(&ports->lock);
+    watch(port);
+    pthread_mutex_unlock(&ports->lock);
+}
+
+void live_watch_end_losses(struct ports *ports, struct live_port *port)
+{
+    pthread_mutex_lock(&ports->lock);
+    watch(port);
+    port->losses_are_final = true;
     pthread_mutex_unlock(&ports->lock);
 }
 
@@ -200,6 +214,7 @@ void live_watch_begin(struct ports *ports, struct live_port *port)
         port->interface_base = packets_of(&interface);
     port->statistics.missed_is_estimate = port->device.kind == DEVICE_AF_PACKET;
     port->statistics.queues = port->queues_count;
+    port->losses_are_final = false;
     live_watch_port(ports, port);
 }
 

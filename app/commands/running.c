@@ -228,6 +228,7 @@ int running_run(struct running *running, struct error *error)
     if (result == 0) {
         log_notice("running");
         result = pipeline_run(running->pipeline, error);
+        ports_end_losses(running->ports); /* the warden goes on watching while sinks are given time */
         int finished = pipeline_finish(running->pipeline, error);
         result = result != 0 ? result : finished;
     }

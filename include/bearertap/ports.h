@@ -76,6 +76,10 @@ int ports_start(struct ports *ports, struct error *error);
 
 void ports_watch(struct ports *ports);
 
+/* Nobody will take from the sources any more: what comes from here on is not wanted, and so not lost. Losses are asked
+ * for a last time and stay as they are; ports_watch goes on with all else. Any thread. */
+void ports_end_losses(struct ports *ports);
+
 /* No more packets; the sources give 0 from here on. The devices' counters are read a last time. Nobody may be in a
  * source's `receive`. */
 void ports_stop(struct ports *ports);

@@ -260,6 +260,27 @@ static void what_a_device_lost_is_told_by_queue_where_it_knows(void **state)
     }
 }
 
+static void what_comes_when_nobody_takes_any_more_is_not_lost(void **state)
+{
+    (void)state;
+    nics[0] = nic_usual();
+    struct ports *ports = create(rings, 1, 1);
+    struct port_statistics statistics;
+    start(ports);
+    nics[0].missed = 3;
+    ports_end_losses(ports);
+    nics[0].missed = 1000;
+    nics[0].link_down = true;
+    ports_watch(ports);
+    ports_statistics(ports, 0, &statistics);
+    assert_int_equal(statistics.missed, 3);
+    assert_false(statistics.link_up); /* the rest is watched on */
+    ports_stop(ports);
+    ports_statistics(ports, 0, &statistics);
+    assert_int_equal(statistics.missed, 3);
+    ports_close(ports);
+}
+
 /* Links, and devices that go */
 
 static void a_link_that_is_down_is_waited_for_and_flaps_are_said(void **state)
@@ -584,6 +605,7 @@ int main(void)
         cmocka_unit_test(a_port_that_is_always_full_starves_no_other),
         cmocka_unit_test(queues_count_packets_bytes_bursts_and_empty_polls),
         cmocka_unit_test(what_a_device_lost_is_told_by_queue_where_it_knows),
+        cmocka_unit_test(what_comes_when_nobody_takes_any_more_is_not_lost),
         cmocka_unit_test(a_link_that_is_down_is_waited_for_and_flaps_are_said),
         cmocka_unit_test(a_device_that_vanishes_is_said_once_and_others_carry_on),
         cmocka_unit_test(a_device_that_must_have_queues_to_send_with_gets_as_few_as_it_needs),

@@ -244,6 +244,14 @@ static void what_af_packet_loses_is_estimated_and_what_af_xdp_loses_is_counted(v
         ports_statistics(ports, 0, &statistics);
         assert_true(statistics.packets >= 64 && statistics.missed > 0);
         assert_int_equal(statistics.packets + statistics.missed, SENT);
+        /* What comes when nobody takes any more is not wanted. */
+        ports_end_losses(ports);
+        for (unsigned i = 0; i < SENT; i++)
+            send_frame(60);
+        ports_watch(ports);
+        ports_watch(ports);
+        ports_statistics(ports, 0, &statistics);
+        assert_int_equal(statistics.packets + statistics.missed, SENT);
         ports_close(ports);
     }
 }

@@ -144,7 +144,8 @@ int alerts_create(const struct alert_options *options, struct alerts **result, s
     alerts->keys = options->keys;
     alerts->key_reader = options->key_reader;
     name_observer(alerts, options->observer_name);
-    alerts->format_options = (struct format_options){.observer_name = alerts->observer_name, .color = options->color};
+    alerts->format_options = (struct format_options){
+        .observer_name = alerts->observer_name, .clock = options->clock, .color = options->color};
     alerts->digest = digest_create();
     alerts->folds = folds_create(options->folds_max, alerts_write_update, alerts);
     int status = -ENOMEM;

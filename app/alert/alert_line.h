@@ -107,6 +107,7 @@ void alert_describe(struct alert *alert, const struct record *record, const stru
 /* A row of the table in alert.c. `write` puts one line with its newline into `line`. */
 struct format_options {
     const char *observer_name;
+    const char *clock; /* that stamps packets; NULL: a capture says nothing of it */
     bool color;
 };
 

@@ -256,7 +256,7 @@ static void put_keys(struct line *line, const struct alert *alert)
     line_json_close(line, keys, ']');
 }
 
-static void put_own(struct line *line, const struct alert *alert)
+static void put_own(struct line *line, const struct alert *alert, const struct format_options *options)
 {
     size_t own = line_json_open(line, "bearertap", '{');
     put_token(line, alert);
@@ -277,6 +277,11 @@ static void put_own(struct line *line, const struct alert *alert)
     if (alert->conflict)
         line_json_true(line, "conflict");
     line_json_close(line, stream, '}');
+    if (options->clock != NULL) {
+        size_t capture = line_json_open(line, "capture", '{');
+        line_json_word(line, "clock", options->clock);
+        line_json_close(line, capture, '}');
+    }
     line_json_close(line, own, '}');
 }
 
@@ -294,7 +299,7 @@ void ecs_write(const struct alert *alert, const struct format_options *options, 
     put_network(line, alert);
     put_observer(line, alert, options->observer_name);
     put_request(line, alert);
-    put_own(line, alert);
+    put_own(line, alert, options);
     line_json_close(line, all, '}');
     line_text(line, "\n");
 }

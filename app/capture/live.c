@@ -256,6 +256,11 @@ const char *ports_spread_text(const struct ports *ports)
     return ports->spread_text;
 }
 
+const char *ports_clock_text(void)
+{
+    return "TSC, set by CLOCK_REALTIME";
+}
+
 void ports_describe(const struct ports *ports, unsigned i, struct port_description *description)
 {
     *description = ports->ports[i].description;

@@ -313,7 +313,7 @@ void live_port_describe(struct live_port *port)
     snprintf(description->name, sizeof(description->name), "%s",
              port->device.interface.index != 0 ? port->device.interface.name : port->device.name);
     snprintf(description->driver, sizeof(description->driver), "%s", port->info.driver_name);
-    snprintf(description->clock, sizeof(description->clock), "TSC, set by CLOCK_REALTIME");
+    snprintf(description->clock, sizeof(description->clock), "%s", ports_clock_text());
     description->queues = port->queues_count;
     description->descriptors = port->descriptors;
     description->mtu = port->mtu;

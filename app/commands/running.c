@@ -163,6 +163,7 @@ static int open_pipeline(struct running *running, struct error *error)
         sources[i] = ports_source(running->ports, i);
     running->options.sources = sources;
     running->options.sources_count = count;
+    running->options.clock = ports_clock_text();
     int result = pipeline_create(&running->options, &running->pipeline, error);
     running->options.keys = NULL; /* it has a table of them now */
     key_store_drop_list(running->keys);

@@ -191,6 +191,7 @@ static int build(struct pipeline *pipeline, struct error *error)
         .sinks_count = options->sinks_count,
         .live = pipeline->polled,
         .observer_name = options->observer_name,
+        .clock = options->clock,
         .keys = pipeline->keys,
         .key_reader = workers,
         .folds_max = FOLDS_MAX,

@@ -107,6 +107,7 @@ struct alert_options {
     unsigned sinks_count;
     bool live;                 /* never wait for a sink */
     const char *observer_name; /* the sensor; NULL for the host's name */
+    const char *clock;         /* that stamps packets, in plain words: `bearertap.capture.clock`; NULL: not known */
     struct key_table *keys;    /* may be NULL: no keys given */
     unsigned key_reader;       /* which of its readers the alert side is: online only while it judges a token, so
                                 * that it holds nobody up however long a write takes */

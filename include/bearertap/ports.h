@@ -94,6 +94,9 @@ const char *ports_memory_text(const struct ports *ports);
 /* How packets come to workers, and why so: "queue i of each port to worker i", or "in software: ...". */
 const char *ports_spread_text(const struct ports *ports);
 
+/* Which clock stamps the packets of all ports, in words: as in port_description. */
+const char *ports_clock_text(void);
+
 unsigned ports_count(const struct ports *ports);
 
 /* A port as it was set up; what changes is in port_statistics. */

@@ -45,6 +45,7 @@ struct pipeline_options {
     const struct sink_options *sinks; /* NULL: none; they outlive the pipeline */
     unsigned sinks_count;
     const char *observer_name; /* NULL: the host's */
+    const char *clock;         /* that stamps packets, for alerts to say; NULL: not known. It outlives the pipeline */
 };
 
 struct pipeline_result {

@@ -55,6 +55,7 @@ def every_revoked_token_is_alerted_and_none_is_missed(name):
         for line in lines:
             odd = get(line, "bearertap.stream"), get(line, "observer.ingress.interface.name"), get(line, "source.ip")
             assert odd == (None, "tap0", CLIENT if address == SERVER else CLIENT6), f"{odd} in {line}"
+            assert get(line, "bearertap.capture.clock") == "TSC, set by CLOCK_REALTIME", line
 
 
 @test(only_if=CAN_TAP)

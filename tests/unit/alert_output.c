@@ -455,6 +455,22 @@ static void a_line_says_what_was_lost_before_it(void **state)
     }
 }
 
+static void a_line_says_which_clock_stamped_its_packets_where_that_is_known(void **state)
+{
+    (void)state;
+    for (unsigned is_known = 0; is_known < 2; is_known++) {
+        struct key_table keys = test_keys();
+        struct sink sink = sink_open((struct alert_options){.keys = &keys, .clock = is_known ? "sundial" : NULL});
+        struct record record = test_record();
+        test_take(sink.alerts, &record, TOKEN);
+        json_t *lines = sink_json(&sink);
+        assert_string_equal(text_at(lines, 0, "bearertap.capture.clock"), is_known ? "sundial" : "(nothing)");
+        assert_int_equal(member(json_array_get(lines, 0), "bearertap.capture") != NULL, is_known);
+        json_decref(lines);
+        sink_close(&sink);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_said_in_words),
         cmocka_unit_test(nothing_is_lost_to_a_slow_pipe_that_does_not_block),
         cmocka_unit_test(a_line_says_what_was_lost_before_it),
+        cmocka_unit_test(a_line_says_which_clock_stamped_its_packets_where_that_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,18 +68,25 @@ static inline unsigned take(struct live_queue *queue, struct rte_mbuf **mbufs, u
     return received;
 }
 
-static inline uint64_t read_clock(struct live_source *source)
+/* A correction may make what was just read a nanosecond too much; a clock that was set back is followed. */
+static inline uint64_t not_before(uint64_t now_ns, uint64_t last_ns)
 {
-    uint64_t now_ns = clock_ns(source->clock, rte_rdtsc());
-    /* A correction may make what was just read a nanosecond too much; a clock that was set back is followed. */
-    if (now_ns > source->last_ns || source->last_ns - now_ns > CLOCK_STEP_NS / 2)
-        source->last_ns = now_ns;
-    return source->last_ns;
+    return now_ns > last_ns || last_ns - now_ns > CLOCK_STEP_NS / 2 ? now_ns : last_ns;
 }
 
+/* For packets: by the thread that takes them. */
+static inline uint64_t read_clock(struct live_source *source)
+{
+    uint64_t now_ns = not_before(clock_ns(source->clock, rte_rdtsc()), source->last_ns);
+    __atomic_store_n(&source->last_ns, now_ns, __ATOMIC_RELAXED);
+    return now_ns;
+}
+
+/* By any thread: where packets are spread in software, those that they are handed to ask as well. */
 static uint64_t source_now_ns(struct capture_source *base)
 {
-    return read_clock(container_of(base, struct live_source, source));
+    struct live_source *source = container_of(base, struct live_source, source);
+    return not_before(clock_ns(source->clock, rte_rdtsc()), __atomic_load_n(&source->last_ns, __ATOMIC_RELAXED));
 }
 
 /* Each queue once at most, beginning with the one after the last that was asked: a full one starves none. */

@@ -30,7 +30,9 @@
 /* What each takes beside its room: its mbuf, a header, and padding that spreads them over memory channels. */
 #define BUFFER_BESIDE (sizeof(struct rte_mbuf) + 3 * RTE_CACHE_LINE_SIZE + 2 * sizeof(void *))
 #define POOL_BESIDE   (1u << 20)
-#define SMALL_PAGE    ((size_t)4096)
+
+/* This ring, since nobody in it waits for a thread that is not on a processor. */
+#define POOL_RING "ring_mt_rts"
 
 #define DESCRIPTORS_USUAL 4096u
 #define MTU_USUAL         1500u
@@ -52,14 +54,11 @@ static unsigned buffers_for(unsigned descriptors, unsigned room, unsigned worker
     return descriptors + (workers + OTHER_THREADS) * (is_large(room) ? UNDER_WAY_LARGE : UNDER_WAY);
 }
 
-/* A buffer never crosses a page, which is one of 4 KiB where there are no hugepages; of those of 2 MiB a buffer's worth
- * is wasted each, a 25th for the largest. */
+/* A buffer never crosses a hugepage: of each a buffer's worth is wasted, a 25th for the largest. Others lie close. */
 static size_t bytes_for(unsigned buffers, unsigned room, bool no_hugepages)
 {
     size_t each = room + BUFFER_BESIDE;
-    if (no_hugepages)
-        return buffers * (RTE_ALIGN_CEIL(each, SMALL_PAGE) + 2 * sizeof(void *)) + POOL_BESIDE;
-    return buffers * each + buffers * each / 25 + POOL_BESIDE;
+    return buffers * each + (no_hugepages ? 0 : buffers * each / 25) + POOL_BESIDE;
 }
 
 size_t ports_memory_bytes(const struct ports_options *options)
@@ -133,18 +132,50 @@ static void describe_pool(const struct ports *ports, const struct live_pool *poo
              with_commas((bytes_for(pool->buffers, pool->room, !rte_eal_has_hugepages()) >> 20) + 1, mib), node);
 }
 
+/*
+ * Without hugepages buffers may cross pages, which rte_pktmbuf_pool_create does not do: no device that needs them in
+ * one piece for its own reading works there. And af_xdp counts on it: its memory is as long as all buffers are, one
+ * behind the other, and of buffers with gaps between them the kernel refuses those behind that, one after the other,
+ * until there is none left.
+ */
+static struct rte_mempool *make_pool_of_small_pages(const struct live_pool *pool, const char *name, unsigned cache)
+{
+    struct rte_pktmbuf_pool_private size = {.mbuf_data_room_size = (uint16_t)pool->room};
+    struct rte_mempool *mempool =
+        rte_mempool_create_empty(name, pool->buffers, (unsigned)sizeof(struct rte_mbuf) + pool->room, cache,
+                                 sizeof(size), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    if (mempool == NULL)
+        return NULL;
+    int result = rte_mempool_set_ops_byname(mempool, POOL_RING, NULL);
+    if (result == 0) {
+        rte_pktmbuf_pool_init(mempool, &size);
+        result = rte_mempool_populate_default(mempool);
+    }
+    if (result < 0) {
+        rte_mempool_free(mempool);
+        rte_errno = -result;
+        return NULL;
+    }
+    rte_mempool_obj_iter(mempool, rte_pktmbuf_init, NULL);
+    return mempool;
+}
+
+static struct rte_mempool *make_pool(const struct live_pool *pool, const char *name, unsigned cache, int node)
+{
+    if (!rte_eal_has_hugepages())
+        return make_pool_of_small_pages(pool, name, cache);
+    return rte_pktmbuf_pool_create_by_ops(name, pool->buffers, cache, 0, (uint16_t)pool->room, node, POOL_RING);
+}
+
 static int create_pool(const struct ports *ports, struct live_pool *pool, struct error *error)
 {
     static unsigned created; /* names of pools are the process's */
     char name[RTE_MEMPOOL_NAMESIZE];
     snprintf(name, sizeof(name), "live_%u", __atomic_fetch_add(&created, 1, __ATOMIC_RELAXED));
     unsigned cache = is_large(pool->room) ? CACHE_LARGE : CACHE;
-    /* This ring, since nobody in it waits for a thread that is not on a processor. */
-    pool->mempool =
-        rte_pktmbuf_pool_create_by_ops(name, pool->buffers, cache, 0, (uint16_t)pool->room, pool->node, "ring_mt_rts");
+    pool->mempool = make_pool(pool, name, cache, pool->node);
     if (pool->mempool == NULL && pool->node >= 0) {
-        pool->mempool = rte_pktmbuf_pool_create_by_ops(name, pool->buffers, cache, 0, (uint16_t)pool->room,
-                                                       SOCKET_ID_ANY, "ring_mt_rts");
+        pool->mempool = make_pool(pool, name, cache, SOCKET_ID_ANY);
         if (pool->mempool != NULL)
             log_warning("there is not enough memory on NUMA node %d for the buffers of a port there; they are on "
                         "another node, which is slower: give it more hugepages",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bearertap run: live, on queues of NICs. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,21 @@ static int configure(struct running *running)
     return EXIT_DONE;
 }
 
+/* Alerts that go nowhere from the start are a mistake that is better said now. */
+static int check_standard_output(const struct running *running)
+{
+    const struct configuration *configuration = &running->configuration;
+    bool is_used = configuration->sinks_count == 0;
+    for (unsigned i = 0; i < configuration->sinks_count; i++)
+        is_used = is_used || !sink_kind_has_path(configuration->sinks[i].kind);
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (!is_used || (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY))
+        return EXIT_DONE;
+    log_error("alerts are to go to standard output, which is closed or not to be written to: open it, or name a file "
+              "in \"alerts\": {\"sinks\": [...]}");
+    return EXIT_FAILED;
+}
+
 static void tell_losses(const struct running *running)
 {
     for (unsigned i = 0; i < ports_count(running->ports); i++) {
@@ -160,7 +176,7 @@ static int report(const struct run_options *options, int status, const struct er
         log_error("the counters do not add up: some packet or byte was lost without a name; please report this");
         return EXIT_FAILED;
     }
-    return status == 0 ? EXIT_DONE : EXIT_FAILED;
+    return status == 0 && !atomic_load(&running->ports_are_gone) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -179,6 +195,8 @@ static int run(int argc, char **argv)
     int status = parse(argc, argv, &options);
     if (status == EXIT_DONE)
         status = configure(running);
+    if (status == EXIT_DONE)
+        status = check_standard_output(running);
     if (status == EXIT_DONE) {
         if (running_open(running, &error) == 0) {
             int result = running_run(running, &error);

@@ -85,12 +85,34 @@ static int load_keys(struct running *running, struct error *error)
     return 0;
 }
 
+/* EAL's own answers end the process, a second way to name things contradicts ours, and nobody shares its memory. */
+static bool is_for_us(const char *argument)
+{
+    static const char *const not_for_us[] = {
+        "-h", "--help",  "-v", "--version", "--proc-type", "--vdev",   "--no-huge",   "-a",           "--allow",
+        "-b", "--block", "-l", "-c",        "-m",          "--lcores", "--in-memory", "--socket-mem", "--no-pci"};
+    for (size_t i = 0; i < sizeof(not_for_us) / sizeof(not_for_us[0]); i++) {
+        size_t length = strlen(not_for_us[i]);
+        bool is_long = not_for_us[i][1] == '-';
+        if (strncmp(argument, not_for_us[i], length) == 0 &&
+            (!is_long || argument[length] == '\0' || argument[length] == '='))
+            return false;
+    }
+    return true;
+}
+
 static int start_eal(struct running *running, const struct ports_options *ports, struct error *error)
 {
     const struct configuration *configuration = &running->configuration;
     const char *arguments[EAL_ARGUMENTS_MAX];
     unsigned cpus[SPREAD_WORKERS_MAX], count = ports_eal_arguments(ports, arguments, EAL_ARGUMENTS_MAX);
     for (unsigned i = 0; i < configuration->eal_count; i++) {
+        if (!is_for_us(configuration->eal[i]))
+            return error_set(
+                error, EINVAL,
+                "/eal/%u: %.32s is not for `run`: devices belong into \"ports\", memory into \"memory\", CPUs "
+                "into \"workers\", and it is always a process of its own",
+                i, configuration->eal[i]);
         if (count == EAL_ARGUMENTS_MAX)
             return error_set(error, E2BIG, "there are more arguments for EAL (\"eal\") than %u", EAL_ARGUMENTS_MAX);
         arguments[count++] = configuration->eal[i];

@@ -37,6 +37,7 @@ struct running {
     int signals; /* a signalfd */
     int end;     /* an eventfd: the warden is to end */
     bool has_warden;
+    atomic_bool ports_are_gone; /* all of them: it stopped for that */
 };
 
 /* Builds all of it, up to where packets would come. 0, or a negative errno with `error` filled; running_close either

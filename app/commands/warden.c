@@ -20,16 +20,31 @@
 /* How long its end may take: it may be in the middle of reading ten million keys. */
 #define END_MS 200
 
-/* The first asks for a good end; the second finds it stuck and ends it as it is. */
-static void stop(int signal)
+/* Set when packets come: before that there is nothing to lose, and a start may take long. */
+static volatile sig_atomic_t is_running;
+
+/* The first asks for a good end, which may take a second; later ones find it stuck, and end it as it is. (Some send a
+ * signal to a process and to its group, which are two.) */
+static void stop(int number)
 {
     static volatile sig_atomic_t asked;
+    static struct timespec first;
     static const char last_words[] = "bearertap: error: stopped a second time: alerts not yet written are lost\n";
-    (void)signal;
-    if (asked++ == 0) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!is_running) {
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    if (asked == 0) {
+        asked = 1;
+        first = now;
         pipeline_stop();
         return;
     }
+    if (now.tv_sec - first.tv_sec <= 1)
+        return;
     if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
         _exit(EXIT_FAILED);
     _exit(EXIT_FAILED);
@@ -92,6 +107,25 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static bool is_any_port_left(const struct running *running)
+{
+    for (unsigned i = 0; i < ports_count(running->ports); i++) {
+        struct port_statistics statistics;
+        ports_statistics(running->ports, i, &statistics);
+        if (!statistics.gone)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever keeps it running shall know, and start it again when there is a port. */
+static void stop_without_ports(struct running *running)
+{
+    log_error("no port is left, and so nothing is inspected any more: stopping");
+    running->ports_are_gone = true;
+    pipeline_stop();
+}
+
 static void *warden_main(void *argument)
 {
     struct running *running = argument;
@@ -103,11 +137,14 @@ static void *warden_main(void *argument)
         {.fd = key_store_watch_descriptor(running->keys, &ignored), .events = POLLIN}, /* -1 is passed over */
     };
     uint64_t next_ms = now_ms();
+    bool any_left = true;
     pthread_setname_np(pthread_self(), "warden");
     for (;;) {
         uint64_t now = now_ms();
         if (now >= next_ms) {
             ports_watch(running->ports);
+            if (any_left && !(any_left = is_any_port_left(running)))
+                stop_without_ports(running);
             key_table_reclaim(pipeline_keys(running->pipeline));
             next_ms = now + WATCH_MS;
         }
@@ -131,6 +168,7 @@ int warden_start(struct running *running, struct error *error)
     if (code != 0)
         return error_set(error, code, "cannot start the thread that watches: %s", strerror(code));
     running->has_warden = true;
+    is_running = 1;
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <bearertap/chunk.h>
 
@@ -36,11 +37,25 @@ void outbox_note_lost(struct outbox *outbox)
     __atomic_store_n(&outbox->lost, outbox->lost + 1, __ATOMIC_RELAXED);
 }
 
+/* False where there is no waiting. */
+static bool nap(struct outbox *outbox)
+{
+    if (outbox->patience == 0)
+        return false;
+    outbox->patience--;
+    key_table_reader_offline(outbox->keys, outbox->worker);
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    key_table_reader_online(outbox->keys, outbox->worker);
+    return true;
+}
+
 static bool send_or_lose(struct outbox *outbox, struct chunk *record)
 {
     __atomic_add_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
-    if (rte_ring_sp_enqueue(outbox->ring, record) == 0)
-        return true;
+    do {
+        if (rte_ring_sp_enqueue(outbox->ring, record) == 0)
+            return true;
+    } while (nap(outbox));
     __atomic_sub_fetch(&outbox->all->records_out, 1, __ATOMIC_RELEASE);
     if (chunk_record(record)->kind == RECORD_SIGHTING)
         outbox_note_lost(outbox);
@@ -76,7 +91,7 @@ bool outbox_wait_for_chunks(struct outbox *outbox)
 {
     struct outboxes *all = outbox->all;
     if (all->polled)
-        return false;
+        return nap(outbox);
     __atomic_add_fetch(&all->waiting_for_chunks, 1, __ATOMIC_SEQ_CST);
     uint32_t ticket = waiter_prepare(&outbox->room);
     /* Announced first, looked second: a record that is out now is released later, and its release wakes us. */

@@ -19,9 +19,12 @@
  * outbox_send or outbox_wait_for_chunks holds no key entry.
  *
  * In `run` (`polled`) a worker waits for nothing: what finds no room or no chunk is lost and counted, and the alert
- * side looks for itself, so that a worker never needs a system call.
+ * side looks for itself, so that a worker never needs a system call. But at its end it has nothing else to do, and what
+ * ends with it may be more than the ring holds: then it has patience for a while.
  */
 #define OUTBOX_RECORDS 1024
+
+#define OUTBOX_PATIENCE 2000 /* naps of 200 us */
 
 struct outbox {
     struct outboxes *all;
@@ -30,6 +33,7 @@ struct outbox {
     unsigned worker;        /* whose it is, and its number as a reader of the key table */
     bool told;              /* the alert side was woken for all that was sent */
     uint64_t lost;          /* sightings that found the ring full (polled); the worker writes, anybody reads */
+    unsigned patience;      /* naps that it may take for want of room; 0 but at its end */
     struct waiter room;     /* its worker sleeps here */
 };
 

@@ -287,6 +287,8 @@ static void inspect_all(struct worker *worker)
         keep_house(worker);
     }
 
+    if (worker->polled)
+        worker->outbox.patience = OUTBOX_PATIENCE;
     /* It slept last, and what ends may still hold a token to judge. */
     key_table_reader_online(worker->keys, worker->number);
     if (!worker->flows_go_on)

@@ -182,7 +182,7 @@ static int report(const struct run_options *options, int status, const struct er
 static int run(int argc, char **argv)
 {
     struct run_options options = {
-        .running = {.options = {.output_fd = STDOUT_FILENO}, .signals = -1, .end = -1},
+        .running = {.options = {.output_fd = STDOUT_FILENO}, .signals = -1, .end = -1, .reloading = {.woken = -1}},
         .key_arguments = calloc((size_t)argc, sizeof(*options.key_arguments)),
     };
     struct running *running = &options.running;

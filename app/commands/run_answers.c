@@ -319,13 +319,6 @@ static int answer_flows(void *context, const struct control_request *request, st
     return 0;
 }
 
-static int answer_reload(void *context, const struct control_request *request, struct control_answer *answer,
-                         struct error *error)
-{
-    int result = running_reload(context, error);
-    return result == 0 ? answer_keys_count(context, request, answer, error) : result;
-}
-
 static int answer_reopen(void *context, const struct control_request *request, struct control_answer *answer,
                          struct error *error)
 {

@@ -130,13 +130,17 @@ int answer_keys_list(void *context, const struct control_request *request, struc
     return 0;
 }
 
+void put_key_counts(json_t *object, const struct key_table *table)
+{
+    json_object_set_new(object, "entries", json_integer((json_int_t)key_table_entries(table)));
+    json_object_set_new(object, "names", json_integer((json_int_t)key_table_names(table)));
+}
+
 int answer_keys_count(void *context, const struct control_request *request, struct control_answer *answer,
                       struct error *error)
 {
     struct running *running = context;
-    const struct key_table *table = pipeline_keys(running->pipeline);
     (void)request, (void)error;
-    json_object_set_new(answer->result, "entries", json_integer((json_int_t)key_table_entries(table)));
-    json_object_set_new(answer->result, "names", json_integer((json_int_t)key_table_names(table)));
+    put_key_counts(answer->result, pipeline_keys(running->pipeline));
     return 0;
 }

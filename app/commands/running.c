@@ -272,22 +272,14 @@ void running_collect(const struct running *running, struct pipeline_result *resu
     result->law_holds = result->law_holds && result->totals.held == 0 && result->totals.received == handed_out;
 }
 
-int running_reload(struct running *running, struct error *error)
-{
-    struct key_table *table = pipeline_keys(running->pipeline);
-    size_t before = key_table_entries(table);
-    int result = key_store_reload(running->keys, table, error);
-    if (result == 0)
-        log_notice("revoked keys read again: %zu are in force, before %zu", key_table_entries(table), before);
-    return result;
-}
-
 /* EAL's memory, and what lies in it, goes with the process: see pipeline_close. */
 bool running_close(struct running *running)
 {
     if (!warden_end(running))
         return false;
     control_destroy(running->control);
+    if (!reloading_end(&running->reloading))
+        return false;
     pipeline_close(running->pipeline);
     ports_close(running->ports); /* what was set on a device is undone */
     key_store_destroy(running->keys);

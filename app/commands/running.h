@@ -13,6 +13,8 @@
 #include <bearertap/ports.h>
 #include <bearertap/worker.h>
 
+#include "reloading.h"
+
 /*
  * What `run` is made of, from its configuration to its end (running.c), and what `ctl` is answered (run_answers.c).
  *
@@ -38,6 +40,7 @@ struct running {
     int end;     /* an eventfd: the warden is to end */
     bool has_warden;
     atomic_bool ports_are_gone; /* all of them: it stopped for that */
+    struct reloading reloading;
 };
 
 /* Builds all of it, up to where packets would come. 0, or a negative errno with `error` filled; running_close either
@@ -49,22 +52,20 @@ int running_run(struct running *running, struct error *error);
 
 /* Law and losses: the result is as of the end. */
 void running_collect(const struct running *running, struct pipeline_result *result);
-/* False where the warden is still at work, and all of it must stay: the process is to go with it (_exit). */
+/* False where the warden is still at work, or lists are read, and all of it must stay: the process is to go with it
+ * (_exit). */
 bool running_close(struct running *running);
 
 /* The commands of the control socket; the context of each is the struct running. */
 extern const struct control_command run_commands[];
 extern const unsigned run_commands_count;
 
-/* Reads the lists of revoked keys again, and says how it went in the log, too. */
-int running_reload(struct running *running, struct error *error);
-
 /* The warden: its thread, and what it has to have before. Signals are to be blocked in all threads, and so before any
  * is started. */
 int warden_prepare(struct running *running, struct error *error);
 int warden_start(struct running *running, struct error *error);
-/* False where it does not end soon, being busy with long lists of keys: then all that it uses must stay, and go with
- * the process. */
+/* False where it does not end soon, waiting for a disk: then all that it uses must stay, and go with the process. */
 bool warden_end(struct running *running);
+uint64_t warden_now_ms(void); /* CLOCK_MONOTONIC */
 
 #endif

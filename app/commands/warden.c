@@ -17,7 +17,7 @@
 /* How often the ports are looked at: a link that went down is said at once to a person, and the clock kept straight. */
 #define WATCH_MS 100
 
-/* How long its end may take: it may be in the middle of reading ten million keys. */
+/* How long its end may take: it may be waiting for the disk that a key is saved on. */
 #define END_MS 200
 
 /* Set when packets come: before that there is nothing to lose, and a start may take long. */
@@ -72,7 +72,7 @@ int warden_prepare(struct running *running, struct error *error)
     running->end = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (running->signals < 0 || running->end < 0)
         return error_set(error, errno, "cannot wait for signals: %s", strerror(errno));
-    return 0;
+    return reloading_prepare(&running->reloading, error);
 }
 
 static void take_signals(struct running *running)
@@ -81,8 +81,7 @@ static void take_signals(struct running *running)
     while (read(running->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
         struct error error = {""};
         if (signal.ssi_signo == SIGHUP) {
-            if (running_reload(running, &error) != 0)
-                log_error("%s", error.text);
+            reloading_ask(running, true);
         } else {
             if (pipeline_reopen(running->pipeline, &error) != 0)
                 log_error("%s", error.text);
@@ -92,15 +91,15 @@ static void take_signals(struct running *running)
 
 static void look_at_lists(struct running *running)
 {
-    struct error vanished = {""}, error = {""};
+    struct error vanished = {""};
     bool is_due = key_store_changed(running->keys, &vanished);
     if (vanished.text[0] != '\0')
         log_warning("%s", vanished.text);
-    if (is_due && running_reload(running, &error) != 0)
-        log_error("%s", error.text);
+    if (is_due)
+        reloading_ask(running, false);
 }
 
-static uint64_t now_ms(void)
+uint64_t warden_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -135,17 +134,19 @@ static void *warden_main(void *argument)
         {.fd = running->signals, .events = POLLIN},
         {.fd = control_descriptor(running->control), .events = POLLIN},
         {.fd = key_store_watch_descriptor(running->keys, &ignored), .events = POLLIN}, /* -1 is passed over */
+        {.fd = running->reloading.woken, .events = POLLIN},
     };
-    uint64_t next_ms = now_ms();
+    uint64_t next_ms = warden_now_ms();
     bool any_left = true;
     pthread_setname_np(pthread_self(), "warden");
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = warden_now_ms();
         if (now >= next_ms) {
             ports_watch(running->ports);
             if (any_left && !(any_left = is_any_port_left(running)))
                 stop_without_ports(running);
             key_table_reclaim(pipeline_keys(running->pipeline));
+            reloading_try_again(running, now);
             next_ms = now + WATCH_MS;
         }
         if (poll(watched, sizeof(watched) / sizeof(watched[0]),
@@ -157,7 +158,9 @@ static void *warden_main(void *argument)
             take_signals(running);
         if (watched[2].revents != 0)
             control_serve(running->control);
-        if (watched[3].revents != 0)
+        if (watched[4].revents != 0)
+            reloading_go_on(running);
+        if (watched[3].revents != 0 || watched[4].revents != 0)
             look_at_lists(running);
     }
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Where the first of a serial above this one stands. */
 static size_t find_after(const struct added_keys *added, uint64_t serial)
@@ -82,7 +83,24 @@ void added_set_saved(struct key_table *table, const char *id, const char *path, 
             if ((entries[k] & SLOT_IS_ADDED) != 0) {
                 slot_added(entries[k])->saved_in = path;
                 slot_added(entries[k])->saved_line = line;
+                slot_added(entries[k])->stays_saved = table->is_replacing;
             }
+    }
+}
+
+void added_begin_replacement(struct added_keys *added)
+{
+    for (size_t i = 0; i < added->used; i++)
+        if (added->places[i].entry != NULL)
+            added->places[i].entry->stays_saved = false;
+}
+
+void added_keep_saved(struct key_table *table, const char *path)
+{
+    for (size_t i = 0; i < table->added.used; i++) {
+        struct added_entry *entry = table->added.places[i].entry;
+        if (entry != NULL && entry->saved_in != NULL && strcmp(entry->saved_in, path) == 0)
+            entry->stays_saved = true;
     }
 }
 

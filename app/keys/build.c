@@ -53,7 +53,11 @@ static void chains_append(struct chains *chains, size_t position, uint32_t entry
 static int32_t add_name(struct key_edition *edition, struct chains *chains, enum key_name_kind kind, const void *name,
                         size_t length, uint32_t entry)
 {
-    struct table_key key = edition_key(edition, kind, name, length);
+    struct table_key key;
+    if (length == KEY_DIGEST_BYTES && kind != KEY_NAME_TEXT)
+        memcpy(&key, name, sizeof(key));
+    else
+        key = edition_key(edition, kind, name, length);
     int32_t position = edition_put(edition, &key, (uintptr_t)&edition->entries[entry]);
     if (position >= 0)
         position = edition_position(edition, &key);
@@ -174,13 +178,14 @@ static int fill(struct key_edition *edition, const struct key_list *list)
     return result;
 }
 
-int edition_create(const struct key_list *list, struct key_edition **edition)
+int edition_create(const struct key_list *list, const struct siphash_key *siphash_key, struct key_edition **edition)
 {
     *edition = NULL;
     struct key_edition *made = edition_create_empty(edition_room_for(key_list_names(list)));
-    int result = made != NULL ? siphash_key_random(&made->siphash_key) : -ENOMEM;
-    if (result == 0)
-        result = copy_entries(made, list);
+    if (made == NULL)
+        return -ENOMEM;
+    made->siphash_key = *siphash_key;
+    int result = copy_entries(made, list);
     if (result == 0)
         result = fill(made, list);
     if (result != 0) {

@@ -248,6 +248,8 @@ int key_table_remove(struct key_table *table, const char *id, key_entry_report *
     if (result != 0)
         return result;
     table_reclaim(table);
+    if (table_remember_removed(table, id) != 0)
+        return error_set(error, ENOMEM, "out of memory for removing a revoked key; all are in force as before");
     struct table_key names[2];
     uintptr_t slots[2] = {0, 0};
     size_t marked = 0;
@@ -256,8 +258,10 @@ int key_table_remove(struct key_table *table, const char *id, key_entry_report *
         slots[i] = edition_look_up(table->current, &names[i]);
         marked += mark_removed(table, slots[i], report, context);
     }
-    if (marked == 0)
+    if (marked == 0) {
+        table_forget_last_removed(table);
         return error_set(error, ENOENT, "no revoked key is called by this id, as text or as the thumbprint it may be");
+    }
     tell_change(table, table->entries_count - marked);
     for (unsigned i = 0; i < count; i++)
         take_out(table, slots[i]);
@@ -280,7 +284,8 @@ int table_enter_added(struct key_table *table, struct key_edition **edition, siz
         if (entry->is_left_out)
             continue;
         result = enter_or_grow(table, edition, slot, &names);
-        entry->saved_in = NULL; /* it is not there any more */
+        if (!entry->stays_saved)
+            entry->saved_in = NULL; /* it is not there any more */
         ++*entries_count;
         *names_count += names;
     }

@@ -121,7 +121,7 @@ static int reserve_text(struct key_list *list, size_t bytes)
     return reserve((void **)&list->text, &list->text_capacity, list->text_length, bytes + 1, 1);
 }
 
-static int add_draft(struct key_list *list, const struct key_draft *draft, struct error *error)
+int key_list_add_draft(struct key_list *list, const struct key_draft *draft, struct error *error)
 {
     size_t bytes = text_bytes(draft->id) + text_bytes(draft->issuer) + text_bytes(draft->reason) +
                    text_bytes(draft->severity) + text_bytes(draft->revoked_at);
@@ -160,7 +160,7 @@ static int add_draft(struct key_list *list, const struct key_draft *draft, struc
 
 int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source)
 {
-    int result = add_draft(list, draft, source->error);
+    int result = key_list_add_draft(list, draft, source->error);
     if (result == 0 && source->lint != NULL)
         result = key_lint_entry(source->lint, source, draft->place);
     return result;
@@ -263,7 +263,7 @@ int key_list_add_value_from(struct key_list *list, const char *value, const char
         return result;
     struct key_draft draft = {.place = {.line = 1}};
     key_draft_name_by_id(&draft, value);
-    return add_draft(list, &draft, error);
+    return key_list_add_draft(list, &draft, error);
 }
 
 const char *key_id_fault(const char *text, size_t length, size_t *at)

@@ -27,7 +27,7 @@
 #define KEY_DRAFT_THUMBPRINTS_MAX 8
 
 struct key_thumbprint {
-    uint8_t length;  /* 20 or 32, which tells its kind */
+    uint8_t length;  /* 20 or 32, which tells its kind; another in what keep.c adds alone */
     uint8_t origins; /* enum key_origin, or-ed */
     uint8_t bytes[KEY_SHA256_BYTES];
 };
@@ -88,6 +88,9 @@ struct key_list {
 
 /* Adds the draft as an entry; to a list that is linted, then looks whether another one names the same key. */
 int key_list_add(struct key_list *list, const struct key_draft *draft, struct source *source);
+
+/* The same for a draft that comes from no file. */
+int key_list_add_draft(struct key_list *list, const struct key_draft *draft, struct error *error);
 
 /* Remembers where the following keys come from. */
 int key_list_set_source(struct key_list *list, const char *source, struct error *error);

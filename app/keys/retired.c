@@ -90,12 +90,13 @@ void key_table_reclaim(struct key_table *table)
         table_reclaim(table);
 }
 
-void table_reclaim_all(struct key_table *table)
+void retired_reclaim_all(struct retired_queue *queue, struct rte_rcu_qsbr *readers)
 {
-    wait_for_readers(table->readers);
-    while (table->retired.count > 0)
-        free_first(&table->retired);
-    table_reclaim(table);
+    wait_for_readers(readers);
+    while (queue->count > 0)
+        free_first(queue);
+    free(queue->ring);
+    *queue = (struct retired_queue){.ring = NULL};
 }
 
 void retired_forget(struct retired_queue *queue)

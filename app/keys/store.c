@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is in force, from where: reading the sources, and changing the table. */
+/* What is in force, from where: the sources, and changing single keys of the table. */
 #include "store.h"
 
 #include <errno.h>
@@ -23,98 +23,6 @@ bool file_states_equal(const struct file_state *one, const struct file_state *ot
 {
     return one->device == other->device && one->inode == other->inode && one->size == other->size &&
            times_equal(&one->modified, &other->modified) && times_equal(&one->changed, &other->changed);
-}
-
-/*
- * Would a later write have made another state of it? Times of files are those of the kernel's last tick, and two writes
- * within one are told apart by their sizes at best: so not where the state was made just before it was looked at.
- */
-static bool is_settled(const struct file_state *state, const struct timespec *now)
-{
-    enum { SECONDS = 2 };
-    return now->tv_sec - state->changed.tv_sec > SECONDS;
-}
-
-/* ---- reading ---- */
-
-/* What a store reads must be there to be read again, and must not make it wait for a writer. */
-static int check_file(const char *path, struct stat *status, struct error *error)
-{
-    if (strcmp(path, "-") == 0)
-        return error_set(error, EINVAL, "- (standard input) cannot be read again when keys change; give a file");
-    if (stat(path, status) != 0) {
-        int code = errno;
-        return error_set(error, code, "cannot open key list %s: %s", path, strerror(code));
-    }
-    if (!S_ISREG(status->st_mode) && !S_ISDIR(status->st_mode)) /* of a folder key_list_add_file says more */
-        return error_set(error, EINVAL, "key list %s is no file that can be read again when keys change; give a file",
-                         path);
-    return 0;
-}
-
-static int read_sources(const struct key_store *store, struct key_list *list, struct file_state *states,
-                        struct error *error)
-{
-    int result = 0;
-    for (size_t i = 0; i < store->files_count && result == 0; i++) {
-        const char *path = store->files[i].path;
-        struct stat status;
-        result = check_file(path, &status, error);
-        if (result != 0)
-            break;
-        states[i] = file_state_of(&status); /* before it is read: what is written meanwhile makes another */
-        result = key_list_add_file(list, path, error);
-        if (result == -EINVAL && error != NULL) {
-            struct error first = *error;
-            error_set(error, EINVAL, "%s (`bearertap keys lint` says all that is wrong in it)", first.text);
-        }
-    }
-    for (size_t i = 0; i < store->values_count && result == 0; i++)
-        if (!store->values[i].is_removed)
-            result = key_list_add_value_from(list, store->values[i].id, store->values[i].source, error);
-    return result;
-}
-
-/* A list of all sources. On success files know what was read of them. */
-static int make_list(struct key_store *store, struct key_list **list, struct error *error)
-{
-    if (error != NULL)
-        error->text[0] = '\0';
-    struct timespec begin;
-    clock_gettime(CLOCK_REALTIME, &begin);
-    struct file_state *states = calloc(store->files_count + 1, sizeof(*states));
-    int result = states != NULL ? key_list_create(list) : -ENOMEM;
-    if (result == 0) {
-        result = read_sources(store, *list, states, error);
-        if (result != 0)
-            key_list_destroy(*list);
-    }
-    for (size_t i = 0; result == 0 && i < store->files_count; i++) {
-        store->files[i].loaded = states[i];
-        store->files[i].is_known = is_settled(&states[i], &begin);
-        store->files[i].is_missing = false;
-    }
-    free(states);
-    if (result != 0 && error != NULL && error->text[0] == '\0')
-        error_set(error, -result, "out of memory for the revoked keys");
-    return result;
-}
-
-int key_store_reload(struct key_store *store, struct key_table *table, struct error *error)
-{
-    struct key_list *list;
-    struct error first;
-    int result = make_list(store, &list, &first);
-    if (result == 0) {
-        struct key_counts counts = list_counts(list);
-        result = key_table_reload(table, list, &first);
-        key_list_destroy(list);
-        if (result == 0)
-            store->counts = counts;
-    }
-    if (result != 0)
-        error_set(error, -result, "%s; the %zu keys of before stay in force", first.text, key_table_entries(table));
-    return result;
 }
 
 /* ---- creation ---- */
@@ -150,7 +58,7 @@ int key_store_create(const char *const *files, size_t files_count, const struct 
         error_set(error, -result, "out of memory for the revoked keys");
     if (result == 0) {
         store_watch_files(made); /* before they are read, so that no change is missed */
-        result = make_list(made, &made->list, error);
+        result = store_read_all(made, &made->list, error);
     }
     if (result != 0) {
         made->list = NULL;
@@ -201,7 +109,7 @@ size_t key_store_table_bytes(const struct key_store *store)
                               .names = at_least(2 * now->names, 2 * KEYS_LEAST),
                               .extras = at_least(2 * now->extras, KEYS_LEAST),
                               .text_length = at_least(2 * now->text_length, TEXT_LEAST)};
-    return edition_bytes(now) + edition_bytes(&then) + rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE);
+    return edition_bytes(now) + edition_bytes(&then) + rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE + 1);
 }
 
 /* ---- adding ---- */
@@ -221,7 +129,7 @@ static void note_saved(struct key_store *store, struct key_table *table, const s
         if (file->loaded.device != before.device || file->loaded.inode != before.inode)
             continue;
         added_set_saved(table, id, file->path, saving->line);
-        if (file_states_equal(&file->loaded, &before)) {
+        if (file_states_equal(&file->loaded, &before) && !store->is_reloading) {
             file->loaded = file_state_of(after);
             file->is_known = true;
         }

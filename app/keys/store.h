@@ -9,7 +9,8 @@
 #include "list.h"
 #include "table.h"
 
-/* What the store's files share: store.c reads and changes, store_watch.c watches, store_save.c appends. */
+/* What the store's files share: store.c changes single keys, store_reload.c reads the sources, store_watch.c watches
+ * them, store_save.c appends. */
 
 /* A state of a file. */
 struct file_state {
@@ -51,11 +52,18 @@ struct key_store {
     size_t values_count;
     struct key_list *list;    /* NULL: dropped */
     struct key_counts counts; /* of the list read last */
-    int inotify;              /* or a negative errno */
+    bool is_reloading;        /* another thread may read the paths, and the values' ids and sources */
+    bool is_to_be_retried;
+    int inotify; /* or a negative errno */
+    bool has_events;
     struct store_watch *watches;
     size_t watches_count, watches_capacity;
     struct error unwatched; /* a folder with a file that nobody may look into */
 };
+
+/* Reads all sources into a list, at the start: what cannot be read is refused. 0, or a negative errno with `error`
+ * filled. */
+int store_read_all(struct key_store *store, struct key_list **list, struct error *error);
 
 /* Watches what is on the way to each file now, and no longer what was before. */
 void store_watch_files(struct key_store *store);

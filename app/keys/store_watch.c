@@ -268,8 +268,12 @@ bool key_store_changed(struct key_store *store, struct error *vanished)
     bool changed = false;
     if (vanished != NULL)
         vanished->text[0] = '\0';
-    if (store->inotify < 0 || !take_events(store))
+    if (store->inotify < 0)
         return false;
+    store->has_events |= take_events(store);
+    if (!store->has_events || store->is_reloading) /* what is read just now may be what they tell of */
+        return false;
+    store->has_events = false;
     store_watch_files(store); /* before one looks what is there now */
     for (size_t i = 0; i < store->files_count; i++) {
         struct store_file *file = &store->files[i];

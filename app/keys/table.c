@@ -17,7 +17,7 @@
 size_t key_list_table_bytes(const struct key_list *list)
 {
     struct key_counts counts = list_counts(list);
-    return edition_bytes(&counts) + rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE);
+    return edition_bytes(&counts) + rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE + 1);
 }
 
 /* ---- creation ---- */
@@ -25,7 +25,6 @@ size_t key_list_table_bytes(const struct key_list *list)
 /* The readers' variable: all are registered here and offline until they say otherwise, which holds nobody up. */
 static struct rte_rcu_qsbr *create_readers(unsigned count)
 {
-    count = count == 0 ? 1 : count;
     struct rte_rcu_qsbr *readers = rte_zmalloc("key readers", rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
     if (readers == NULL || rte_rcu_qsbr_init(readers, count) != 0) {
         rte_free(readers);
@@ -48,8 +47,11 @@ int key_table_create(const struct key_list *list, unsigned readers, struct key_t
     struct key_table *made = rte_zmalloc("key table", sizeof(*made), RTE_CACHE_LINE_SIZE);
     if (made == NULL)
         return error_set(error, ENOMEM, "out of memory for the table of revoked keys");
-    made->readers = create_readers(readers);
-    int result = made->readers != NULL ? edition_create(list, &made->current) : -ENOMEM;
+    made->keeper = readers;
+    made->readers = create_readers(readers + 1);
+    int result = made->readers != NULL ? siphash_key_random(&made->siphash_key) : -ENOMEM;
+    if (result == 0)
+        result = edition_create(list, &made->siphash_key, &made->current);
     if (result != 0) {
         key_table_destroy(made);
         return no_table_of(list, result, error);
@@ -66,9 +68,10 @@ void key_table_destroy(struct key_table *table)
     if (table == NULL)
         return;
     if (table->readers != NULL)
-        table_reclaim_all(table);
+        retired_reclaim_all(&table->retired, table->readers);
     edition_destroy(table->current);
     added_free(&table->added);
+    table_forget_removed(table);
     rte_free(table->readers);
     rte_free(table);
 }
@@ -79,33 +82,76 @@ void key_table_leave(struct key_table *table)
         return;
     retired_forget(&table->retired);
     added_free(&table->added);
+    table_forget_removed(table);
 }
 
 /* ---- reloading ---- */
 
-int key_table_reload(struct key_table *table, const struct key_list *list, struct error *error)
+void table_replacement_begin(struct key_table *table, struct table_replacement *replacement)
 {
-    struct key_edition *next, *last = table->current;
-    table_reclaim(table);
-    int result = edition_create(list, &next);
+    *replacement = (struct table_replacement){.next = NULL};
+    table->is_replacing = true;
+    added_begin_replacement(&table->added);
+}
+
+int table_replacement_build(const struct key_table *table, const struct key_list *list,
+                            struct table_replacement *replacement, struct error *error)
+{
+    int result = edition_create(list, &table->siphash_key, &replacement->next);
     if (result != 0)
         return no_table_of(list, result, error);
-    size_t entries_count = list->entries_count, names_count = key_list_names(list);
-    result = table_enter_added(table, &next, &entries_count, &names_count);
-    if (result != 0) {
-        table_retire(table, RETIRED_EDITION, next, 0); /* behind what of it is retired already */
-        return no_table_of(list, result, error);
-    }
-    __atomic_store_n(&table->current, next, __ATOMIC_RELEASE);
-    __atomic_store_n(&table->entries_count, entries_count, __ATOMIC_RELEASE);
+    replacement->entries_count = list->entries_count;
+    replacement->names_count = key_list_names(list);
+    return 0;
+}
+
+static int put(struct key_table *table, struct table_replacement *replacement)
+{
+    struct key_edition *last = table->current;
+    size_t *entries_count = &replacement->entries_count, *names_count = &replacement->names_count;
+    table_remove_remembered(table, replacement->next, entries_count, names_count);
+    int result = table_enter_added(table, &replacement->next, entries_count, names_count);
+    replacement->gone = result != 0 ? replacement->next : last;
+    if (result != 0)
+        return result;
+    __atomic_store_n(&table->current, replacement->next, __ATOMIC_RELEASE);
+    __atomic_store_n(&table->entries_count, *entries_count, __ATOMIC_RELEASE);
     /* After the change: whoever learnt something of the old edition did so under the old number. */
     __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);
-    table->names_count = names_count;
+    table->names_count = *names_count;
     table->reloads++;
     table_forget_left_out(table);
-    table_reclaim_all(table); /* or the next reload would need memory for three */
-    edition_destroy(last);
     return 0;
+}
+
+int table_replacement_put(struct key_table *table, struct table_replacement *replacement)
+{
+    int result = replacement->next != NULL ? put(table, replacement) : 0;
+    table->is_replacing = false;
+    table_forget_removed(table);
+    /* What waits for the readers may be of the edition that goes, and goes before it. */
+    replacement->retired = table->retired;
+    table->retired = (struct retired_queue){.ring = NULL};
+    return result;
+}
+
+void table_replacement_end(const struct key_table *table, struct table_replacement *replacement)
+{
+    retired_reclaim_all(&replacement->retired, table->readers); /* or the next reload would need memory for three */
+    edition_destroy(replacement->gone);
+}
+
+int key_table_reload(struct key_table *table, const struct key_list *list, struct error *error)
+{
+    struct table_replacement replacement;
+    table_reclaim(table);
+    table_replacement_begin(table, &replacement);
+    int built = table_replacement_build(table, list, &replacement, error);
+    int result = table_replacement_put(table, &replacement);
+    if (result != 0)
+        no_table_of(list, result, error);
+    table_replacement_end(table, &replacement);
+    return built != 0 ? built : result;
 }
 
 /* ---- reading ---- */

@@ -52,7 +52,8 @@ struct added_entry {
         *saved_in; /* a file of the list, where it is since: key_table_reload lets it go when that has brought it */
     unsigned saved_line;
     bool is_left_out;
-    uint64_t serial; /* counted from 1, in the order of addition */
+    bool stays_saved; /* the list that is about to come does not tell whether it still stands in that file */
+    uint64_t serial;  /* counted from 1, in the order of addition */
     char id[];
 };
 
@@ -151,8 +152,12 @@ size_t edition_room_for(size_t names);
 /* An index without a name, and no entries: what the others begin with. NULL where there is no memory. */
 struct key_edition *edition_create_empty(size_t room);
 
-/* An edition of the list alone. 0, or a negative errno. */
-int edition_create(const struct key_list *list, struct key_edition **edition);
+/* An edition of the list alone. All editions of a table have the same key, so that a name's digest is good for each. 0,
+ * or a negative errno. */
+int edition_create(const struct key_list *list, const struct siphash_key *siphash_key, struct key_edition **edition);
+
+/* A thumbprint of a list that is this long holds the table_key of a name, of which nothing else is known. */
+#define KEY_DIGEST_BYTES sizeof(struct table_key)
 
 /* One with a larger index and the same entries, which are its own from then on: `old` is left for edition_destroy with
  * its index alone. 0, or a negative errno, and then `old` is as it was. */
@@ -215,7 +220,16 @@ struct added_keys {
     uint64_t last_serial;
 };
 
+/* An id that was removed while another edition was made. */
+struct removed_id {
+    SLIST_ENTRY(removed_id) others;
+    char id[];
+};
+
 struct key_table {
+    struct siphash_key siphash_key;
+    unsigned keeper; /* the number of a reader more, for table_keep */
+
     /* Readers take these; the writer stores them (release). */
     struct key_edition *current;
     uint64_t generation;
@@ -227,6 +241,8 @@ struct key_table {
     uint64_t reloads;
     struct added_keys added;
     struct retired_queue retired;
+    bool is_replacing; /* between table_replacement_begin and _put */
+    SLIST_HEAD(, removed_id) removed;
 };
 
 /* Nobody comes to it any more from now on: it is freed when each reader has been quiescent. It is left where it is,
@@ -236,10 +252,39 @@ void table_retire(struct key_table *table, enum retired_kind kind, void *pointer
 /* Frees what no reader can hold; never waits. */
 void table_reclaim(struct key_table *table);
 
-/* Waits until no reader can hold what was retired, and frees all of it. */
-void table_reclaim_all(struct key_table *table);
+/* Waits until no reader can hold what is in the queue, and frees all of it. */
+void retired_reclaim_all(struct retired_queue *queue, struct rte_rcu_qsbr *readers);
 /* Frees what waits and is no EAL memory, and the queue. */
 void retired_forget(struct retired_queue *queue);
+
+/*
+ * Another edition in the place of the one in force, in steps, of which what takes long may be another thread's: the
+ * writer goes on changing single keys meanwhile. What it adds is entered when the edition is put in its place, and what
+ * it removes is not brought back by it.
+ */
+struct table_replacement {
+    struct key_edition *next; /* NULL: there is none */
+    struct key_edition *gone; /* what _end destroys */
+    size_t entries_count, names_count;
+    struct retired_queue retired;
+};
+
+/* The writer. One at a time; _put follows whatever becomes of it. */
+void table_replacement_begin(struct key_table *table, struct table_replacement *replacement);
+
+/* Any thread: makes the edition. 0, or a negative errno with `error` filled. */
+int table_replacement_build(const struct key_table *table, const struct key_list *list,
+                            struct table_replacement *replacement, struct error *error);
+
+/* The writer, at once: puts it in its place, if there is one. 0, or a negative errno with all as it was. */
+int table_replacement_put(struct key_table *table, struct table_replacement *replacement);
+
+/* Any thread: waits until no reader can hold what was replaced, and frees it. */
+void table_replacement_end(const struct key_table *table, struct table_replacement *replacement);
+
+/* Adds to the list the entries in force that are of this source, as they are, and counts them. Any one thread at a
+ * time, beside the writer. 0, or a negative errno with `error` filled. */
+int table_keep(struct key_table *table, const char *source, struct key_list *list, size_t *count, struct error *error);
 
 /*
  * Puts what was added alone into an edition that is not in force yet, and counts it; a larger one takes its place if it
@@ -247,6 +292,17 @@ void retired_forget(struct retired_queue *queue);
  */
 int table_enter_added(struct key_table *table, struct key_edition **edition, size_t *entries_count,
                       size_t *names_count);
+
+/* Remembers that this id is removed, if an edition is being made. 0, or -ENOMEM. */
+int table_remember_removed(struct key_table *table, const char *id);
+
+/* Takes that back: there was no such key. */
+void table_forget_last_removed(struct key_table *table);
+
+/* Removes from an edition that is not in force what was remembered. */
+void table_remove_remembered(struct key_table *table, struct key_edition *edition, size_t *entries_count,
+                             size_t *names_count);
+void table_forget_removed(struct key_table *table);
 
 /* Lets what was left out go, once that edition is in force. */
 void table_forget_left_out(struct key_table *table);
@@ -261,6 +317,12 @@ void added_forget(struct key_table *table, const struct added_entry *entry);
 /* The key that was added with this id (or another spelling of it) stands in a file of the list now. `path` must live as
  * long as the table. */
 void added_set_saved(struct key_table *table, const char *id, const char *path, unsigned line);
+
+/* What is saved from now on stands in its file whatever the list says that is about to come. */
+void added_begin_replacement(struct added_keys *added);
+
+/* All that is saved in a file of this path stays so, though the list that is about to come does not bring it. */
+void added_keep_saved(struct key_table *table, const char *path);
 
 /* The entry as the writer's side tells it: of what was saved in a file of the list, that is the source. */
 struct key_entry table_entry_told(const struct key_table *table, uintptr_t slot);

@@ -14,9 +14,9 @@
  *
  * It keeps the sources' names, not the keys: those are in the table, with their source and line (key_table_walk,
  * key_table_entries). One thread calls it, the table's writer; workers see the table only. Adding and removing take
- * microseconds (with a file to save to: as long as its disk, and as reading it). A reload reads all files and blocks
- * its thread for as long as that takes, in which the workers go on: with ten million keys as long as their file and the
- * table took at the start (five seconds, on a busy machine fifteen). No function takes a NULL table.
+ * microseconds (with a file to save to: as long as its disk, and as reading it). A reload reads all files, which with
+ * ten million keys takes as long as it took at the start (five seconds, on a busy machine fifteen): the two steps of it
+ * that take long may be another thread's, and keys are added and removed meanwhile. No function takes a NULL table.
  */
 struct key_store;
 
@@ -47,10 +47,31 @@ size_t key_store_table_bytes(const struct key_store *store);
 
 /*
  * Reads all files and values again and puts them in the place of what the table was made of. What key_store_add added
- * stays; but if it was saved in one of the files, and has come with it, it is the file's from now on. On failure all is
- * as it was, and the error says what is wrong where, and that the old keys stay in force.
+ * stays; but if it was saved in one of the files, and has come with it, it is the file's from now on.
+ *
+ * A file that cannot be read, or has a mistake in it, keeps its keys of before in force, whatever becomes of the
+ * others: then a negative errno is returned, and the error says what is wrong where. Where nothing could be read, or
+ * there is no memory for the table, all is as it was.
  */
 int key_store_reload(struct key_store *store, struct key_table *table, struct error *error);
+
+/*
+ * The same in its steps, in this order. What is added meanwhile is in force at once and stays so; what is removed is
+ * not brought back. One at a time, and the store and the table stay until its end. _begin is the store's thread's: 0,
+ * or a negative errno with `error` filled. _read takes long, any thread. _put is the store's thread's again, takes no
+ * time, and returns as key_store_reload does. _end, any thread, waits for the workers (when it returns, what is in the
+ * old lists alone is found no more), frees what was replaced, and the struct.
+ */
+struct key_reload;
+int key_store_reload_begin(struct key_store *store, struct key_table *table, struct key_reload **reload,
+                           struct error *error);
+void key_reload_read(struct key_reload *reload);
+int key_store_reload_put(struct key_store *store, struct key_reload *reload, struct error *error);
+void key_reload_end(struct key_reload *reload);
+
+/* Did the last one fail for what no change of a file may mend (no memory, a disk that does not answer)? It is to be
+ * tried again after a while. */
+bool key_store_is_to_be_retried(const struct key_store *store);
 
 /* What became of a key that was to be added. */
 struct key_store_added {
@@ -99,7 +120,8 @@ int key_store_remove(struct key_store *store, struct key_table *table, const cha
  *
  * key_store_changed takes all that happened, and tells whether a reload is due: a file was written and closed, renamed,
  * linked, made readable, or came back. A file that vanished is no reason: it fills `vanished` (else its text is empty),
- * once, and its keys stay in force. What key_store_add appended is none either. It never blocks.
+ * once, and its keys stay in force. What key_store_add appended is none either. It never blocks. While a reload is
+ * under way nothing is due: ask again after its _put, which what happened meanwhile waits for.
  *
  * A change that comes from elsewhere, such as on a file system of the network, is not noticed.
  */

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Keys that change while `bearertap run` inspects: by ctl, by their files, by SIGHUP; the next token meets the new list."""
+import fcntl
 import json
 import os
 import signal
 
-from harness import test
+from harness import TIMEOUT_S, test, wait_until
 from tap_set_up import CAN_TAP, CLEAN, OTHER_SPARE, PACKET, REVOKED, SPARE, Load, Tap, expected_sightings, sightings_of, token
 
 
@@ -159,6 +160,98 @@ def what_ctl_added_outlives_a_reload_and_what_it_removed_of_a_file_comes_back(ho
         talk.ask(SPARE, found=True)
         talk.ask(REVOKED, found=True)
         talk.check_alerts()
+
+
+@test(only_if=CAN_TAP)
+def a_list_that_changes_while_another_is_missing_is_taken_and_what_is_missing_stays_in_force():
+    with Tap() as tap:
+        live = tap.run({**PACKET, "keys": ["revoked.txt", "more/other.txt"]})
+        os.mkdir(live.path("more"))
+        live.write("more/other.txt", f"{SPARE}\n")
+        with live:
+            os.rename(live.path("more"), live.path("away"))
+            live.wait_for_words("other.txt is gone; its keys stay in force")
+            in_place(live, f"{OTHER_SPARE}\n")
+            live.wait_for_words("revoked keys read again: 2 are in force, before 2")
+            live.wait_for_words("its keys of before stay in force (1)")
+            made = [token(SPARE), token(OTHER_SPARE), token(REVOKED)]
+            tap.ask_with_curl("/api/", *made)
+            live.wait_for_tokens(3, 2)
+            os.rename(live.path("away"), live.path("more"))
+            live.write("more/other.txt", f"{SPARE}\n{REVOKED}\n")
+            live.wait_for_words("revoked keys read again: 3 are in force, before 2")
+            live.stop()
+            assert live.errors.count("its keys of before stay in force") == 1, live.errors
+
+
+# While lists are read, which with millions of keys takes seconds.
+
+
+class Held:
+    """A list that takes as long to open as the block: others wait while its lease is held. SIGWINCH, which nobody heeds,
+    says that somebody does."""
+
+    def __init__(self, live, text):
+        self.live = live
+        live.write("revoked.new", text)
+        self.file = open(live.path("revoked.new"), "r+")
+        fcntl.fcntl(self.file, F_SETSIG, signal.SIGWINCH)
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def __enter__(self):
+        os.rename(self.live.path("revoked.new"), self.live.path("revoked.txt"))
+        wait_until("the list to be opened", self.is_opened)
+        return self
+
+    def is_opened(self):
+        """Then the lease is about to be broken."""
+        return fcntl.fcntl(self.file, fcntl.F_GETLEASE) != fcntl.F_WRLCK
+
+    def let_go(self):
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+F_SETSIG = 10
+
+
+@test(only_if=CAN_TAP)
+def keys_and_questions_and_reloads_are_served_while_a_list_is_read():
+    with Tap() as tap, tap.run(PACKET) as live, Talk(tap, live) as talk, Held(live, f"{OTHER_SPARE}\n") as held:
+        live.ctl("keys", "add", SPARE)
+        talk.ask(SPARE, found=True)
+        live.ctl("keys", "remove", REVOKED)
+        talk.ask(REVOKED, found=False)
+        talk.ask(OTHER_SPARE, found=False)
+        with live.start_ctl("--json", "reload") as reload:
+            live.process.send_signal(signal.SIGHUP)
+            live.ctl("status")
+            assert reload.poll() is None and "read again" not in live.errors, live.errors
+            held.let_go()
+            answer, _ = reload.communicate(timeout=TIMEOUT_S)
+        assert reload.returncode == 0 and json.loads(answer)["entries"] == 2, answer
+        live.wait_for_words("revoked keys read again: 2 are in force, before 2")
+        talk.ask(SPARE, found=True)
+        talk.ask(OTHER_SPARE, found=True)
+        talk.ask(REVOKED, found=False)
+        talk.check_alerts()
+
+
+@test(only_if=CAN_TAP, each=["SIGTERM", "SIGINT", "ctl stop"])
+def it_ends_while_a_list_is_read(how):
+    with Tap() as tap, tap.run(PACKET) as live, Talk(tap, live) as talk, Held(live, f"{SPARE}\n"):
+        with live.start_ctl("reload") as reload:
+            if how == "ctl stop":
+                live.ctl("stop")
+                live.wait_for_the_end()
+            else:
+                live.stop(getattr(signal, how))
+            reload.communicate(timeout=TIMEOUT_S)
+        assert reload.returncode == 1
+        assert sightings_of(live.alerts()) == dict.fromkeys(talk.found, 1), live.ended
+        assert not os.path.exists(live.socket)
 
 
 @test(only_if=CAN_TAP)

@@ -170,7 +170,7 @@ def counters_add_up_at_any_moment_and_at_the_end(workers):
         expected = expected_sightings(load.sent.items())
         live.wait_for_tokens(load.requests, sum(expected.values()))
         live.wait_for_all_packets()
-        stats = live.wait_for("all lines", lambda stats: stats["lines_written"] == stats["alerts"])
+        stats = live.wait_for("all lines", lambda stats: stats["alert_side"]["lines_written"] == stats["alerts"])
         live.stop()
         assert sightings_of(live.alerts()) == expected, stats
         sections = summary(live.ended)

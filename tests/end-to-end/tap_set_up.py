@@ -446,6 +446,11 @@ class Live:
     def ctl(self, *arguments, status=0):
         return harness.bearertap("ctl", "-s", self.socket, *arguments, status=status)
 
+    def start_ctl(self, *arguments):
+        """One that is not waited for."""
+        return subprocess.Popen([harness.BINARY, "ctl", "-s", self.socket, *arguments], env=environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     def stats(self):
         """All counters; the law holds whenever one asks."""
         stats = self.ask("stats")

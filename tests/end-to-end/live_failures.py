@@ -215,8 +215,7 @@ def when_the_only_interface_is_deleted_it_says_so_and_ends():
         tap.middle.ip("link delete tap0")
         live.wait_for_words("port tap0 is gone")
         live.wait_for_words("no port is left")
-        live.process.wait(timeout=harness.TIMEOUT_S)
-        live.stop(status=1)
+        live.wait_for_the_end(status=1)
         assert len(live.alerts()) == 1, live.ended
 
 

@@ -129,7 +129,7 @@ static void note_saved(struct key_store *store, struct key_table *table, const s
         if (file->loaded.device != before.device || file->loaded.inode != before.inode)
             continue;
         added_set_saved(table, id, file->path, saving->line);
-        if (file_states_equal(&file->loaded, &before) && !store->is_reloading) {
+        if (file_states_equal(&file->loaded, &before)) {
             file->loaded = file_state_of(after);
             file->is_known = true;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Lists that are read again where one of them cannot be, and while single keys come and go. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,6 +53,17 @@ static struct key_entry must_find(const struct lists *lists, const char *id)
     if (!finds(lists->table, id, &entry))
         fail_msg("%s is not in force", id);
     return entry;
+}
+
+/* As `ctl keys list` tells it. */
+static const char *told_source(const struct lists *lists, const char *id)
+{
+    struct key_cursor cursor = {0, 0};
+    struct key_entry entry;
+    while (key_table_walk(lists->table, &cursor, &entry))
+        if (strcmp(entry.id, id) == 0)
+            return entry.source;
+    return "nothing";
 }
 
 static void move_away(const struct lists *lists)
@@ -160,18 +172,29 @@ static void a_key_that_was_saved_in_a_list_stays_so_while_that_is_missing(void *
     (void)state;
     struct lists lists = lists_of("k1\n", "k2\n");
     struct key_store_added added;
-    struct key_cursor cursor = {0, 0};
-    struct key_entry entry;
     assert_int_equal(key_store_add(lists.store, lists.table, "k3", lists.files[1], &added, NULL), 0);
     move_away(&lists);
     assert_int_equal(key_store_reload(lists.store, lists.table, NULL), -ENOENT);
-    while (key_table_walk(lists.table, &cursor, &entry) && strcmp(entry.id, "k3") != 0)
-        ;
-    assert_string_equal(entry.source, lists.files[1]);
+    assert_string_equal(told_source(&lists, "k3"), lists.files[1]);
     move_back(&lists);
     must_reload(lists.store, lists.table);
     assert_string_equal(must_find(&lists, "k3").source, lists.files[1]);
     assert_int_equal(key_table_entries(lists.table), 5);
+    lists_end(&lists);
+}
+
+static void a_key_that_was_saved_is_no_lists_when_that_comes_back_without_it(void **state)
+{
+    (void)state;
+    struct lists lists = lists_of("k1\n", "k2\n");
+    struct key_store_added added;
+    assert_int_equal(key_store_add(lists.store, lists.table, "k3", lists.files[1], &added, NULL), 0);
+    move_away(&lists);
+    assert_int_equal(key_store_reload(lists.store, lists.table, NULL), -ENOENT);
+    move_back(&lists);
+    put(lists.files[1], "k2\n");
+    must_reload(lists.store, lists.table);
+    assert_string_equal(told_source(&lists, "k3"), "ctl");
     lists_end(&lists);
 }
 
@@ -338,6 +361,54 @@ static void a_list_that_changes_while_it_is_read_is_due_when_that_is_over(void *
     lists_end(&lists);
 }
 
+static void *read_lists(void *reload)
+{
+    key_reload_read(reload);
+    return NULL;
+}
+
+/* The lists are read by another thread, which keeps what it cannot read, and the writer changes what that looks at. */
+static void keys_come_and_go_while_another_thread_reads(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20, KEYS = 2000 };
+    struct lists lists = lists_of("k1\n", "k2\n");
+    FILE *file = fopen(lists.files[1], "w");
+    assert_non_null(file);
+    for (unsigned i = 0; i < KEYS; i++)
+        fprintf(file, "listed-%u\n", i);
+    assert_int_equal(fclose(file), 0);
+    must_reload(lists.store, lists.table);
+    move_away(&lists);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct key_reload *reload;
+        struct key_store_added added;
+        struct key_store_removed removed;
+        pthread_t thread;
+        char id[32];
+        assert_int_equal(key_store_reload_begin(lists.store, lists.table, &reload, NULL), 0);
+        assert_int_equal(pthread_create(&thread, NULL, read_lists, reload), 0);
+        for (unsigned i = 0; i < KEYS; i += ROUNDS) {
+            snprintf(id, sizeof(id), "listed-%u", i + round);
+            assert_int_equal(key_store_remove(lists.store, lists.table, id, &removed, NULL), 0);
+            snprintf(id, sizeof(id), "added-%u", i + round);
+            assert_int_equal(key_store_add(lists.store, lists.table, id, NULL, &added, NULL), 0);
+        }
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(key_store_reload_put(lists.store, reload, NULL), -ENOENT);
+        key_reload_end(reload);
+        for (unsigned i = 0; i < KEYS; i++) {
+            snprintf(id, sizeof(id), "listed-%u", i);
+            assert_finds(&lists, id, i % ROUNDS > round);
+            snprintf(id, sizeof(id), "added-%u", i);
+            assert_finds(&lists, id, i % ROUNDS <= round);
+        }
+        assert_int_equal(key_table_entries(lists.table), KEYS + 3);
+        assert_int_equal(key_table_names(lists.table), KEYS + 3);
+    }
+    lists_end(&lists);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_folder, tear_down_folder)
@@ -346,6 +417,7 @@ int main(void)
         STORE_TEST(what_cannot_be_read_keeps_its_keys_with_all_their_names),
         STORE_TEST(a_list_that_is_given_twice_is_kept_as_it_was),
         STORE_TEST(a_key_that_was_saved_in_a_list_stays_so_while_that_is_missing),
+        STORE_TEST(a_key_that_was_saved_is_no_lists_when_that_comes_back_without_it),
         STORE_TEST(what_no_change_of_a_file_would_mend_is_to_be_tried_again),
         STORE_TEST(a_table_for_which_there_is_no_memory_is_to_be_tried_again),
         STORE_TEST(a_key_that_is_added_while_lists_are_read_stays),
@@ -353,6 +425,7 @@ int main(void)
         STORE_TEST(what_was_not_there_to_be_removed_comes_with_the_lists),
         STORE_TEST(a_key_that_is_saved_while_lists_are_read_is_its_files_in_the_end),
         STORE_TEST(a_list_that_changes_while_it_is_read_is_due_when_that_is_over),
+        STORE_TEST(keys_come_and_go_while_another_thread_reads),
     };
     return cmocka_run_group_tests(tests, start_eal, stop_eal);
 }

@@ -63,6 +63,10 @@ unsigned usual_workers(void);
 /* configuration_read, for a command: a token in a name's place is refused before any message could repeat it. */
 int configuration_load(const char *path, struct configuration *configuration, struct error *error);
 
+/* What it says of a pipeline, which outlives neither; workers and format where they are not said yet. */
+struct pipeline_options;
+void configuration_apply(const struct configuration *configuration, struct pipeline_options *options);
+
 static inline const char *plural(uint64_t count)
 {
     return count == 1 ? "" : "s";

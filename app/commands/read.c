@@ -104,22 +104,9 @@ static int configure(struct read_options *options, bool terminal)
     }
     terminal = terminal && is_all_standard_output(configuration);
     pipeline->color = pipeline->color && terminal;
-    if (pipeline->format == NULL)
-        pipeline->format = configuration->format;
+    configuration_apply(configuration, pipeline);
     if (pipeline->format == NULL)
         pipeline->format = alert_format_find(terminal ? "text" : "ecs");
-    if (pipeline->workers == 0)
-        pipeline->workers = configuration->workers;
-    if (pipeline->workers == 0)
-        pipeline->workers = usual_workers();
-    pipeline->filter = filter_is_empty(&configuration->filter) ? NULL : &configuration->filter;
-    pipeline->responses = configuration->responses;
-    pipeline->flows_max = configuration->flows_max;
-    pipeline->idle_timeout_s = configuration->idle_timeout_s;
-    pipeline->held_bytes_max = configuration->held_bytes_max;
-    pipeline->sinks = configuration->sinks;
-    pipeline->sinks_count = configuration->sinks_count;
-    pipeline->observer_name = configuration->sensor;
     return EXIT_DONE;
 }
 

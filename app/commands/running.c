@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include <bearertap/eal.h>
-#include <bearertap/filter.h>
 
 #include "command.h"
 
@@ -25,27 +24,6 @@ static void port_options_of(const struct configuration *configuration, struct po
             .descriptors = configuration->ports[i].descriptors,
             .mtu = configuration->ports[i].mtu,
         };
-}
-
-static void options_of(struct running *running)
-{
-    const struct configuration *configuration = &running->configuration;
-    struct pipeline_options *options = &running->options;
-    options->workers = configuration->workers != 0      ? configuration->workers
-                       : configuration->cpus_count != 0 ? configuration->cpus_count
-                                                        : usual_workers();
-    options->filter = filter_is_empty(&configuration->filter) ? NULL : &configuration->filter;
-    options->responses = configuration->responses;
-    options->flows_max = configuration->flows_max;
-    options->idle_timeout_s = configuration->idle_timeout_s;
-    options->held_bytes_max = configuration->held_bytes_max;
-    options->sinks = configuration->sinks;
-    options->sinks_count = configuration->sinks_count;
-    options->observer_name = configuration->sensor;
-    if (options->format == NULL)
-        options->format = configuration->format;
-    if (options->format == NULL)
-        options->format = alert_format_find("ecs");
 }
 
 /* What -k and the configuration give: files, and bare key ids. */
@@ -215,7 +193,9 @@ static int open_control(struct running *running, struct error *error)
 int running_open(struct running *running, struct error *error)
 {
     static struct port_options ports[PORTS_MAX];
-    options_of(running);
+    configuration_apply(&running->configuration, &running->options);
+    if (running->options.format == NULL)
+        running->options.format = alert_format_find("ecs");
     port_options_of(&running->configuration, ports);
     const struct ports_options options = {
         .ports = ports,

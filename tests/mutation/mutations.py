@@ -244,8 +244,9 @@ mutation("update-starts-late", "an update does not tell when the first of its si
 # The key table under its readers.
 
 mutation("readers-not-waited-for", "the old edition of the table is freed while readers may hold its entries",
-         "app/keys/table.c",
-         "    table_reclaim_all(table); /* or the next reload would need memory for three */\n", "")
+         "app/keys/retired.c",
+         "queue->count > 0 && rte_rcu_qsbr_check(table->readers, queue->ring[queue->first].token, false) == 1",
+         "queue->count > 0")
 mutation("generation-not-raised", "what workers remember of headers outlives the table that it was learnt of",
          "app/keys/table.c",
          "    __atomic_add_fetch(&table->generation, 1, __ATOMIC_RELEASE);\n", "")
@@ -257,7 +258,7 @@ mutation("entry-freed-under-readers", "a key that is removed is freed while read
          "    table_retire(table, RETIRED_MEMORY, place->entry, 0);", "    free(place->entry);")
 mutation("sleeper-stays-online", "a worker that waits for room holds up whoever changes the key table",
          "app/worker/outbox.c",
-         "    key_table_reader_offline(outbox->keys, outbox->worker);\n", "")
+         "    key_table_reader_offline(outbox->keys, outbox->worker);\n    waiter_sleep(", "    waiter_sleep(")
 
 # Workers, threads and what is between them.
 
@@ -276,7 +277,7 @@ mutation("chunk-not-wiped", "a chunk goes back to the pool with the token's byte
          "app/base/chunk.c",
          "        memset(chain->data, 0, chain->length);\n", "", asks="scan")
 mutation("record-without-its-token", "the chunks of a record are not given back when it was written",
-         "app/worker/pipeline.c",
+         "app/worker/alert_side.c",
          "            chunk_give_back(pipeline->outboxes.chunks, records[j]);\n",
          "            if (records[j]->next == NULL)\n"
          "                chunk_give_back(pipeline->outboxes.chunks, records[j]);\n")

@@ -178,9 +178,14 @@ int device_probe(struct device *device, uint16_t *port_id, struct error *error)
             "driver with a number (net_af_packet0, net_af_xdp0, net_memif0), and is the driver's package "
             "(librte-net-...) installed?",
             device->place);
+    /* What the kernel says where the ring is more than may be locked. */
+    bool is_locked_memory = device->kind == DEVICE_AF_PACKET && strstr(said, strerror(EAGAIN)) != NULL;
     if (code < 0)
-        return error_set(error, -code, "%s: its driver does not take \"%s\": %s", device->place, device->probed,
-                         said[0] != '\0' ? said : strerror(-code));
+        return error_set(error, -code, "%s: its driver does not take \"%s\": %s%s", device->place, device->probed,
+                         said[0] != '\0' ? said : strerror(-code),
+                         is_locked_memory ? " (its ring is locked memory: LimitMEMLOCK=infinity or "
+                                            "AmbientCapabilities=CAP_IPC_LOCK in a systemd unit)"
+                                          : "");
     return error_set(error, ENODEV, "%s: it is no port that packets come from%s%s", device->place,
                      said[0] != '\0' ? ": " : "", said);
 }

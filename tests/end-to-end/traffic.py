@@ -162,7 +162,7 @@ def what_allocates_on_a_workers_thread_is_caught(call):
     assert "guarded thread:" not in done.stderr and done.returncode != 97, done
 
 
-@test(each=["api", "chaos", "mixed under way", "deep"])
+@test(each=["api", "chaos", "mixed under way", "deep"], only_if=not harness.SANITIZED)  # the same bytes every time
 def tshark_sees_as_many_tokens_and_nothing_wrong(name):
     traffic = made(name)
     checks = ("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")

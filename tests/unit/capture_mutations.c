@@ -12,7 +12,7 @@
 
 #include "../../app/capture/format.h"
 
-#define CASES 2000
+#define CASES 1000
 
 static uint64_t seed_at_work; /* of the case that runs; 0 when all have passed */
 static uint64_t random_state;

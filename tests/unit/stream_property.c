@@ -17,7 +17,7 @@
 
 #include "stream_support.h"
 
-#define CASES      3000
+#define CASES      1000
 #define STRING_MAX 20000
 #define PIECES_MAX 4000
 
@@ -152,7 +152,7 @@ static void a_string_comes_out_whole_however_it_was_cut_and_shuffled(void **stat
 
 /* ---- the straight way and the long one ---- */
 
-#define PAIR_CASES    1500
+#define PAIR_CASES    500
 #define PAIR_SEGMENTS 60
 
 static unsigned passed_in_all; /* segments that went the straight way */

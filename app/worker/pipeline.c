@@ -340,6 +340,7 @@ int pipeline_create(const struct pipeline_options *options, struct pipeline **re
     int status = build(pipeline, error);
     if (status != 0) {
         pipeline_close(pipeline);
+        free(pipeline); /* it never ran: no signal looks at it */
         return status;
     }
     *result = pipeline;

@@ -134,6 +134,7 @@ struct key_table;
 /* Builds the table, in EAL memory, and so EAL must be up. The entries are copied: the list may be destroyed afterwards.
  * It has `readers` readers, all offline. 0, or a negative errno with `error` filled. */
 int key_table_create(const struct key_list *list, unsigned readers, struct key_table **table, struct error *error);
+/* No reader is online: it waits for them. */
 void key_table_destroy(struct key_table *table);
 /* In its place at the end of a process, with whose memory EAL's goes: frees only what lies outside of that, and so
  * takes no second for a table of millions. There are no readers any more. NULL is allowed. */

@@ -165,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct key_table *table = check_table(list);
         check_kids(table, text, length);
         check_entries(list);
+        key_table_reader_offline(table, 0);
         key_table_destroy(table);
     }
     check_lint(text, length, result == 0);
@@ -178,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (key_list_add_value(list, (const char *)value, &error) == 0) {
         struct key_table *table = check_table(list);
         REQUIRE(key_list_entries(list) == 1 && can_find(table, (const char *)value, strlen((const char *)value)));
+        key_table_reader_offline(table, 0);
         key_table_destroy(table);
     } else {
         check_message(&error);

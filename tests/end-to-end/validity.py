@@ -12,7 +12,7 @@ from harness import OUTPUTS, test
 # Those that write odd lines. (The one about folding writes thousands, which differ in their numbers alone.)
 UNIT_TESTS = [path for path in (f"{harness.BUILD}/tests/unit/test_alert{name}" for name in ("", "_output"))
               if os.access(path, os.X_OK)]
-ALIKE_MAX = 100
+ALIKE_MAX = 50
 TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 CREATED = re.compile(rb'"created":"([^"]*)"')
 

@@ -430,6 +430,8 @@ class Live:
     def ask(self, command, *arguments):
         """As a program would ask, by what include/bearertap/control.h says; `ctl` itself has tests of its own."""
         answer = self.answer(command, *arguments)
+        while "all connections are in use" in answer.get("error", ""):  # others crowd in: it is told so, and asks again
+            answer = self.answer(command, *arguments)
         assert "result" in answer, f"{command}: {answer}"
         return answer["result"]
 

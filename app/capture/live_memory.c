@@ -3,13 +3,14 @@
 #include "live.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+
+#include <bearertap/number.h>
 
 /*
  * Beside those that wait in descriptors, buffers are under way: a burst of 64 in a worker's hands and one in the
@@ -83,24 +84,10 @@ size_t ports_memory_bytes(const struct ports_options *options)
     return bytes;
 }
 
-/* "65,535" */
-static const char *with_commas(uint64_t number, char text[32])
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof(digits), "%" PRIu64, number), put = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[put++] = ',';
-        text[put++] = digits[i];
-    }
-    text[put] = '\0';
-    return text;
-}
-
 /* The ports of a pool are mostly alike; where they are not, the sum must do. */
 static void describe_descriptors(const struct ports *ports, const struct live_pool *pool, char *text, size_t capacity)
 {
-    char number[32];
+    char number[NUMBER_SHOWN_MAX];
     const struct live_port *first = NULL;
     bool alike = true;
     for (unsigned i = 0; i < ports->count; i++) {
@@ -114,22 +101,23 @@ static void describe_descriptors(const struct ports *ports, const struct live_po
         text[0] = '\0';
     else if (alike)
         snprintf(text, capacity, "%u port%s x %u queue%s x %s descriptors + ", pool->ports, pool->ports == 1 ? "" : "s",
-                 first->queues_count, first->queues_count == 1 ? "" : "s", with_commas(first->descriptors, number));
+                 first->queues_count, first->queues_count == 1 ? "" : "s", number_show(first->descriptors, number));
     else
-        snprintf(text, capacity, "%s descriptors of %u ports + ", with_commas(pool->descriptors, number), pool->ports);
+        snprintf(text, capacity, "%s descriptors of %u ports + ", number_show(pool->descriptors, number), pool->ports);
 }
 
 static void describe_pool(const struct ports *ports, const struct live_pool *pool, char *text, size_t capacity)
 {
-    char buffers[32], room[32], under_way[32], mib[32], descriptors[128], node[32] = "any node";
+    char buffers[NUMBER_SHOWN_MAX], room[NUMBER_SHOWN_MAX], under_way[NUMBER_SHOWN_MAX], mib[NUMBER_SHOWN_MAX],
+        descriptors[128], node[32] = "any node";
     describe_descriptors(ports, pool, descriptors, sizeof(descriptors));
     if (pool->node >= 0)
         snprintf(node, sizeof(node), "node %d", pool->node);
     snprintf(text, capacity, "pool of %s buffers of %s bytes = %s(%u worker%s + %u) x %s; %s MiB on %s",
-             with_commas(pool->buffers, buffers), with_commas(pool->room, room), descriptors, ports->workers,
+             number_show(pool->buffers, buffers), number_show(pool->room, room), descriptors, ports->workers,
              ports->workers == 1 ? "" : "s", OTHER_THREADS,
-             with_commas(is_large(pool->room) ? UNDER_WAY_LARGE : UNDER_WAY, under_way),
-             with_commas((bytes_for(pool->buffers, pool->room, !rte_eal_has_hugepages()) >> 20) + 1, mib), node);
+             number_show(is_large(pool->room) ? UNDER_WAY_LARGE : UNDER_WAY, under_way),
+             number_show((bytes_for(pool->buffers, pool->room, !rte_eal_has_hugepages()) >> 20) + 1, mib), node);
 }
 
 /*

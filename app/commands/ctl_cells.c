@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl_cells.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <bearertap/number.h>
 
 #include "print.h"
 
@@ -18,25 +19,12 @@
 
 /* ---- a value ---- */
 
-/* Digits, with a comma between thousands. */
-static void put_grouped(FILE *out, const char *digits)
-{
-    size_t length = strlen(digits);
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            putc(',', out);
-        putc(digits[i], out);
-    }
-}
-
 static void put_integer(FILE *out, json_int_t value)
 {
-    char digits[24];
-    uint64_t amount = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    snprintf(digits, sizeof(digits), "%" PRIu64, amount);
+    char text[NUMBER_SHOWN_MAX];
     if (value < 0)
         putc('-', out);
-    put_grouped(out, digits);
+    fputs(number_show(value < 0 ? -(uint64_t)value : (uint64_t)value, text), out);
 }
 
 /* As exact as a person needs it: 1,234,568 or 12.35 or 0.01235. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What `ctl` is answered: a row a command. Whatever counts is walked through its registry, as the summary does, so that
  * a counter which stands in one stands in all. */
-#include <time.h>
 #include <unistd.h>
 
 #include <bearertap/scan.h>
@@ -72,13 +71,6 @@ static void put_losses(json_t *object, const struct port_statistics *statistics)
     put_number(object, "cut", statistics->cut);
 }
 
-static uint64_t uptime_s(const struct running *running)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec - running->started_ns / 1000000000;
-}
-
 static int answer_status(void *context, const struct control_request *request, struct control_answer *answer,
                          struct error *error)
 {
@@ -88,7 +80,7 @@ static int answer_status(void *context, const struct control_request *request, s
     pipeline_collect(running->pipeline, &result);
     put_text(answer->result, "version", BEARERTAP_VERSION);
     put_number(answer->result, "pid", (uint64_t)getpid());
-    put_number(answer->result, "uptime_s", uptime_s(running));
+    put_number(answer->result, "uptime_s", (warden_now_ms() - running->started_ms) / 1000);
     put_text(answer->result, "state", result.interrupted ? "stopping" : "running");
     put_text(answer->result, "sensor", running->configuration.sensor);
     put_text(answer->result, "config", running->configuration_path);

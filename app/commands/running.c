@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bearertap/eal.h>
 
@@ -221,10 +220,7 @@ int running_open(struct running *running, struct error *error)
 
 int running_run(struct running *running, struct error *error)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    running->started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    running->started_wall = (uint64_t)time(NULL);
+    running->started_ms = warden_now_ms();
     int result = ports_start(running->ports, error);
     if (result == 0)
         result = warden_start(running, error);

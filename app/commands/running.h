@@ -27,8 +27,7 @@ struct running {
     const char *const *key_arguments; /* of the command line, as -k takes them */
     unsigned key_arguments_count;
     struct pipeline_options options;
-    uint64_t started_ns;   /* CLOCK_MONOTONIC */
-    uint64_t started_wall; /* seconds since 1970 */
+    uint64_t started_ms; /* by warden_now_ms */
 
     struct key_store *keys;
     struct ports *ports;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "summary.h"
 
+#include <bearertap/number.h>
 #include <bearertap/scan.h>
 #include <bearertap/token.h>
 
@@ -9,17 +10,9 @@
 /* 1234567 as 1,234,567; the text lives until the next but seven calls. */
 static const char *number(uint64_t value)
 {
-    static char texts[8][32];
+    static char texts[8][NUMBER_SHOWN_MAX];
     static unsigned next;
-    char *text = texts[next++ % 8], digits[24];
-    int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value), out = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[out++] = ',';
-        text[out++] = digits[i];
-    }
-    text[out] = '\0';
-    return text;
+    return number_show(value, texts[next++ % 8]);
 }
 
 static const char *size(uint64_t bytes)

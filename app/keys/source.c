@@ -128,3 +128,19 @@ int source_fault(struct source *source, struct place place, const char *format, 
     va_end(arguments);
     return source->lint != NULL ? 0 : result;
 }
+
+int source_read_line(struct source *source)
+{
+    source->piece = "a line";
+    for (;;) {
+        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
+        if (newline != NULL) {
+            source->at = (size_t)(newline - source->buffer);
+            return 1;
+        }
+        source->at = source->end;
+        int filled = source_fill(source);
+        if (filled <= 0)
+            return filled;
+    }
+}

@@ -62,6 +62,17 @@ static inline void source_take(struct source *source)
     }
 }
 
+/*
+ * Reads on to the end of the line that `mark` begins: it is from mark to at, wherever a fill moves them. 1: a newline
+ * ends it; 0: the file's end does; or -errno. source_end_line goes on to the next one, after a 1.
+ */
+int source_read_line(struct source *source);
+static inline void source_end_line(struct source *source)
+{
+    source_take(source);
+    source->mark = source->at;
+}
+
 /* Where in the file something is; 0 and NULL: not known, or of no matter. */
 struct place {
     unsigned line, column; /* from 1; the column in bytes */

@@ -96,29 +96,18 @@ static bool can_stand(const char *id, bool is_first)
 /* Is there a line with this id? Reads a piece a time, of any file's length. */
 static int look_for(struct saving *saving, struct source *source, const char *id)
 {
-    source->piece = "a line";
     for (;;) {
-        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
-        int filled = 1;
-        if (newline == NULL) {
-            source->at = source->end;
-            filled = source_fill(source);
-            if (filled < 0)
-                return filled;
-            if (filled > 0)
-                continue;
-        } else {
-            source->at = (size_t)(newline - source->buffer);
-        }
+        int more = source_read_line(source);
+        if (more < 0)
+            return more;
         if (line_is(source->buffer + source->mark, source->at - source->mark, id))
             saving->is_there = true;
-        saving->needs_newline = filled == 0 && source->at > source->mark;
-        if (filled == 0) {
+        if (more == 0) {
+            saving->needs_newline = source->at > source->mark;
             saving->line = source->line + saving->needs_newline;
             return 0;
         }
-        source_take(source);
-        source->mark = source->at;
+        source_end_line(source);
     }
 }
 

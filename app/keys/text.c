@@ -81,25 +81,13 @@ static int read_line(struct key_list *list, struct source *source, size_t begin,
 
 int key_list_read_text(struct key_list *list, struct source *source)
 {
-    source->piece = "a line";
     for (;;) {
-        /* The line is from mark to at, wherever a fill moves them. */
-        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
-        int filled = 1;
-        if (newline == NULL) {
-            source->at = source->end;
-            filled = source_fill(source);
-            if (filled < 0)
-                return filled;
-            if (filled > 0)
-                continue;
-        } else {
-            source->at = (size_t)(newline - source->buffer);
-        }
+        int more = source_read_line(source);
+        if (more < 0)
+            return more;
         int result = read_line(list, source, source->mark, source->at - source->mark);
-        if (result != 0 || filled == 0)
+        if (result != 0 || more == 0)
             return result;
-        source_take(source);
-        source->mark = source->at;
+        source_end_line(source);
     }
 }

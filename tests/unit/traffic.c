@@ -175,7 +175,7 @@ static void every_frame_has_right_lengths_and_checksums(void **state)
             uint64_t before = 0;
             options.payload_bytes = payloads[j];
             make(&maker, &options);
-            for (unsigned packets = 0; packets < 3000; packets++) {
+            for (unsigned packets = 0; packets < 1500; packets++) {
                 assert_true(next(&maker));
                 assert_right_headers(&maker.packet);
                 assert_true(maker.packet.payload_length <= payloads[j]);
@@ -245,7 +245,7 @@ static void totals_are_what_was_counted(void **state)
         struct traffic_totals counted = {.connections = options.flows};
         struct maker maker;
         make(&maker, &options);
-        for (unsigned packets = 0; packets < 30000; packets++) {
+        for (unsigned packets = 0; packets < 10000; packets++) {
             assert_true(next(&maker));
             counted.packets++;
             counted.bytes += maker.packet.length;
@@ -338,7 +338,7 @@ static void connections_begin_with_a_syn_and_under_way_without_and_never_within_
             make(&maker, &options);
             memset(seen, 0, sizeof(seen));
             memset(spoke, 0, sizeof(spoke));
-            for (unsigned packets = 0; packets < 30000; packets++) {
+            for (unsigned packets = 0; packets < 10000; packets++) {
                 assert_true(next(&maker));
                 if (!maker.packet.is_connection)
                     continue;

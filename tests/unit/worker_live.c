@@ -125,7 +125,8 @@ struct outcome_of_run {
 static struct pipeline *pipeline;
 static struct outcome_of_run outcome;
 
-/* As the control thread: looks again and again, and asks to stop when all that was handed out was received. */
+/* As the control thread: looks again and again, and asks to stop when all that was handed out was received, and each
+ * source was idle long enough for somebody to ask it for the time. */
 static void *watch(void *argument)
 {
     unsigned sources = *(unsigned *)argument;
@@ -136,6 +137,8 @@ static void *watch(void *argument)
         for (unsigned i = 0; i < sources; i++)
             handed_out += __atomic_load_n(&taps[i].handed_out, __ATOMIC_RELAXED);
         all = handed_out == PACKETS && outcome.at_end.totals.received == PACKETS;
+        for (unsigned i = 0; i < sources; i++)
+            all = all && atomic_load(&taps[i].asked) + atomic_load(&taps[i].asked_by_others) > 0;
         sched_yield();
     }
     atomic_store(&all_received, true);

@@ -11,6 +11,7 @@
  */
 #include <bearertap/flow.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_malloc.h>
@@ -146,26 +147,44 @@ static struct bucket *second_bucket(const struct flow_table *table, uint64_t has
     return &table->buckets[((uint32_t)hash ^ (hash_tag(hash) * 0x9e3779b1u | 1)) & table->bucket_mask];
 }
 
-static bool addresses_equal(const uint8_t *a, const uint8_t *b)
+/* Do these two lie as the record's addresses do; do they, the other way round: a bit each. */
+static inline unsigned addresses_equal(const struct flow *flow, const struct endpoints *endpoints)
 {
-    uint64_t first[2], second[2];
-    memcpy(first, a, sizeof(first));
-    memcpy(second, b, sizeof(second));
-    return ((first[0] ^ second[0]) | (first[1] ^ second[1])) == 0;
+#ifdef __AVX2__
+    __m256i key = _mm256_load_si256((const __m256i *)(const void *)flow->addresses);
+    __m256i given = _mm256_loadu_si256((const __m256i *)(const void *)endpoints);
+    __m256i turned = _mm256_permute4x64_epi64(given, 0x4e);
+    unsigned straight = _mm256_movemask_epi8(_mm256_cmpeq_epi64(key, given)) == -1;
+    unsigned swapped = _mm256_movemask_epi8(_mm256_cmpeq_epi64(key, turned)) == -1;
+#else
+    unsigned straight = memcmp(flow->addresses[0], endpoints->source, 16) == 0 &&
+                        memcmp(flow->addresses[1], endpoints->destination, 16) == 0;
+    unsigned swapped = memcmp(flow->addresses[1], endpoints->source, 16) == 0 &&
+                       memcmp(flow->addresses[0], endpoints->destination, 16) == 0;
+#endif
+    return straight | swapped << 1;
 }
 
-/* 0 or 1 when endpoint 0 or 1 of the flow sent the segment, -1 when it is of another connection. */
-static int key_direction(const struct flow *flow, const struct endpoints *endpoints)
+#define KEY_REST(type, member)                                                                                         \
+    (offsetof(type, ip_version) - offsetof(type, member) == 4 &&                                                       \
+     offsetof(type, has_vlan) - offsetof(type, member) == 5 && offsetof(type, vlan_id) - offsetof(type, member) == 6)
+_Static_assert(KEY_REST(struct flow, ports) && KEY_REST(struct endpoints, source_port) &&
+                   offsetof(struct endpoints, destination_port) - offsetof(struct endpoints, source_port) == 2 &&
+                   offsetof(struct endpoints, destination) == 16,
+               "the key lies as endpoints do");
+
+/* 0 or 1 when endpoint 0 or 1 of the flow sent the segment, -1 when it is of another connection. Which one it was is a
+ * coin's toss: nothing branches on it. */
+static inline int key_direction(const struct flow *flow, const struct endpoints *endpoints)
 {
-    if (flow->ip_version != endpoints->ip_version || flow->has_vlan != endpoints->has_vlan ||
-        flow->vlan_id != endpoints->vlan_id)
-        return -1;
-    for (int d = 0; d < 2; d++)
-        if (flow->ports[d] == endpoints->source_port && flow->ports[1 - d] == endpoints->destination_port &&
-            addresses_equal(flow->addresses[d], endpoints->source) &&
-            addresses_equal(flow->addresses[1 - d], endpoints->destination))
-            return d;
-    return -1;
+    uint64_t rest, given;
+    memcpy(&rest, (const uint8_t *)flow + offsetof(struct flow, ports), sizeof(rest));
+    memcpy(&given, (const uint8_t *)endpoints + offsetof(struct endpoints, source_port), sizeof(given));
+    uint32_t ports = (uint32_t)given;
+    uint64_t turned = (given & ~UINT64_C(0xffffffff)) | (ports << 16 | ports >> 16);
+    unsigned equal = addresses_equal(flow, endpoints);
+    unsigned straight = equal & (rest == given), swapped = equal >> 1 & (rest == turned);
+    return (int)(swapped & ~straight) - (int)((straight | swapped) ^ 1);
 }
 
 /* Which slots of a bucket may hold it: a bit each. */

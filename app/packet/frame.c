@@ -277,7 +277,8 @@ static enum outcome decode_link(struct cursor *cursor, enum link_type link_type)
 enum outcome frame_decode(enum link_type link_type, const uint8_t *frame, uint32_t captured, uint32_t available,
                           uint32_t wire, struct segment *segment)
 {
-    if (link_type == LINK_ETHERNET && wire <= available && decode_plain(frame, captured, available, segment))
+    uint64_t words[CONNECTION_WORDS_MAX];
+    if (link_type == LINK_ETHERNET && wire <= available && decode_plain(frame, captured, available, segment, words) > 0)
         return OUTCOME_PENDING;
     struct cursor cursor = {
         .frame = frame,

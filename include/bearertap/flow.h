@@ -65,12 +65,13 @@ struct flow_direction {
 };
 
 struct flow {
-    /* Endpoint 0 is the one whose address and port compare lower; direction d is what endpoint d sends. */
+    /* The key, as it lies in struct endpoints. Endpoint 0 is the one whose address and port compare lower; direction d
+     * is what endpoint d sends. */
     alignas(64) uint8_t addresses[2][16];
     uint16_t ports[2];
-    uint16_t vlan_id;
     uint8_t ip_version;
     uint8_t has_vlan;
+    uint16_t vlan_id;
     uint64_t first_time_ns;
     uint32_t last_seen_ms; /* low half of packet time in milliseconds: compared by difference */
     struct list_link link; /* on its list; also the free list */

@@ -38,8 +38,8 @@ mutation("wrong-outcome-booked", "a fragment is booked as a bad length",
          "        return OUTCOME_IP_FRAGMENT;",
          "if (read_16(header + 6) & 0x3fff)\n        return OUTCOME_BAD_IP_LENGTH;")
 mutation("hash-follows-direction", "the two directions of a connection have different hashes",
-         "app/packet/packet.c",
-         "words[1] = (swap ? source : destination) | 4ull << 48;", "words[1] = destination | 4ull << 48;")
+         "app/packet/plain.h",
+         "uint64_t lower = one < other ? one : other,", "uint64_t lower = one,")
 
 # Captures.
 
@@ -61,8 +61,8 @@ mutation("flow-of-the-burst-evicted", "a flow that an earlier packet of the burs
          "if (table->burst->flows[i] == flow)\n            return false;")
 mutation("direction-swapped", "a flow found in the index has its two directions swapped",
          "app/flow/flow.c",
-         "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return d;",
-         "addresses_equal(flow->addresses[1 - d], endpoints->destination))\n            return 1 - d;")
+         "return (int)(swapped & ~straight) - (int)((straight | swapped) ^ 1);",
+         "return (int)(straight & ~swapped) - (int)((straight | swapped) ^ 1);")
 mutation("extra-leaked", "a connection that ends keeps what its directions held in the pool of extras",
          "app/flow/extras.c",
          "table->extras[direction->extra - 1].owner = table->free_extra;\n"

@@ -12,6 +12,8 @@
 
 #include <bearertap/packet.h>
 
+#include "../../app/packet/plain.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct frame {
@@ -540,6 +542,13 @@ static enum outcome assert_read_alike(const struct frame *frame, uint32_t captur
     assert_int_equal(outcome, by_layers);
     if (outcome != OUTCOME_PENDING)
         return outcome;
+    /* And what is hashed of the connection is what its endpoints give. */
+    uint64_t words[CONNECTION_WORDS_MAX], words_expected[CONNECTION_WORDS_MAX];
+    unsigned count = wire <= available ? decode_plain(frame->bytes, captured, available, &segment, words) : 0;
+    if (count > 0) {
+        assert_int_equal(count, connection_words(&expected.endpoints, words_expected));
+        assert_memory_equal(words, words_expected, count * sizeof(words[0]));
+    }
     segment.network_offset += COOKED - ETHERNET;
     segment.transport_offset += COOKED - ETHERNET;
     segment.payload_offset += COOKED - ETHERNET;

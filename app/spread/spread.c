@@ -169,6 +169,11 @@ void spread_finish(struct spread *spread)
         waiter_wake(&spread->inboxes[i].waiter);
 }
 
+void spread_begin_again(struct spread *spread)
+{
+    __atomic_store_n(&spread->finished, false, __ATOMIC_SEQ_CST);
+}
+
 bool spread_poll(struct spread *spread, unsigned worker, struct rte_mbuf **mbufs, unsigned *count)
 {
     bool finished = __atomic_load_n(&spread->finished, __ATOMIC_SEQ_CST); /* first, as below */

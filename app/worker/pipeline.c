@@ -347,14 +347,26 @@ int pipeline_create(const struct pipeline_options *options, struct pipeline **re
     return 0;
 }
 
-int pipeline_run(struct pipeline *pipeline, struct error *error)
+static int run_once(struct pipeline *pipeline, struct error *error)
 {
     pipeline->outboxes.workers_done = 0;
-    atomic_store(&running, pipeline);
+    if (pipeline->spread != NULL)
+        spread_begin_again(pipeline->spread);
     int status = launch(pipeline, error);
     if (status != 0)
         return status;
     status = alert_side_run(pipeline, error);
     rte_eal_mp_wait_lcore();
+    return status;
+}
+
+/* A worker asks its own source for another round. One that all share is asked here, when all of them are done. */
+int pipeline_run(struct pipeline *pipeline, struct error *error)
+{
+    struct capture_source *shared = pipeline->has_reader ? pipeline->options.sources[0] : NULL;
+    atomic_store(&running, pipeline);
+    int status = run_once(pipeline, error);
+    while (status == 0 && shared != NULL && shared->again != NULL && shared->again(shared))
+        status = run_once(pipeline, error);
     return status;
 }

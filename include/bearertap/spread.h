@@ -37,8 +37,9 @@ void spread_to_owners(struct spread *spread, struct burst *burst, bool at_once);
 /* Wakes whoever has packets waiting; before the giver waits for something itself. */
 void spread_wake(struct spread *spread);
 
-/* No more will come. */
+/* No more will come; and more will after all, once every owner has been told so. */
 void spread_finish(struct spread *spread);
+void spread_begin_again(struct spread *spread);
 
 /* Packets for this worker, up to BURST_MAX, waiting for at least one; 0: no more will come. `before_sleep` is called
  * each time before the worker sleeps. */

@@ -219,6 +219,36 @@ static void after_the_finish_what_waits_is_still_taken_and_then_nothing(void **s
     spread_destroy(spread);
 }
 
+static void after_the_finish_it_can_begin_again(void **state)
+{
+    (void)state;
+    static struct spread *spread;
+    struct error error = {""};
+    static struct burst burst;
+    struct rte_mbuf *mbufs[BURST_MAX];
+    for (unsigned polled = 0; polled < 2; polled++) {
+        unsigned count = 0;
+        assert_int_equal(spread_create(1, polled, &spread, &error), 0);
+        spread_finish(spread);
+        if (!polled)
+            assert_int_equal(spread_take(spread, 0, mbufs, no_sleep, NULL), 0);
+        assert_false(spread_poll(spread, 0, mbufs, &count));
+        spread_begin_again(spread);
+        assert_true(spread_poll(spread, 0, mbufs, &count)); /* nothing is there yet, and it is not the end */
+        assert_int_equal(count, 0);
+        burst.count = 1;
+        burst.mbufs[0] = &packets[0];
+        burst.outcomes[0] = OUTCOME_PENDING;
+        spread_to_owners(spread, &burst, false);
+        assert_true(spread_poll(spread, 0, mbufs, &count));
+        assert_int_equal(count, 1);
+        assert_ptr_equal(mbufs[0], &packets[0]);
+        spread_finish(spread);
+        assert_false(spread_poll(spread, 0, mbufs, &count));
+        spread_destroy(spread);
+    }
+}
+
 /* Where nobody waits: a ring holds 4,096; of more, the latest stay in their burst, each with its own segment. */
 static void polled_what_finds_no_room_stays_with_its_segment(void **state)
 {
@@ -267,6 +297,7 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_to_a_slow_worker),
         cmocka_unit_test(at_once_wakes_the_owner_for_every_single_packet),
         cmocka_unit_test(after_the_finish_what_waits_is_still_taken_and_then_nothing),
+        cmocka_unit_test(after_the_finish_it_can_begin_again),
     };
     return cmocka_run_group_tests(tests, start_eal, NULL);
 }

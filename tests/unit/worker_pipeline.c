@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 #include <rte_launch.h>
 
+#include <bearertap/eal.h>
 #include <bearertap/worker.h>
 
 #define CAPTURE "tests/captures/storm-0558.pcap"
@@ -32,7 +34,7 @@ static atomic_uint running; /* of those launched */
 static struct {
     lcore_function_t *function;
     void *argument;
-} launched[16]; /* by number, none used twice */
+} launched[32]; /* by number, none used twice */
 
 static int run_launched(void *argument)
 {
@@ -58,9 +60,14 @@ int rte_eal_remote_launch(lcore_function_t *function, void *argument, unsigned l
 struct outcome_of_run {
     int status;
     unsigned still_running;
+    unsigned rounds; /* that the source was asked for, with the first */
+    bool asked_early;
     struct pipeline_result result;
     struct error error;
 };
+
+static int run_rounds(struct pipeline_options *options, struct outcome_of_run *outcome);
+static bool has_rounds;
 
 static void run_pipeline(unsigned workers, struct outcome_of_run *outcome)
 {
@@ -74,9 +81,68 @@ static void run_pipeline(unsigned workers, struct outcome_of_run *outcome)
         .format = alert_format_find("ecs"),
         .output_fd = open("/dev/null", O_WRONLY),
     };
-    outcome->status = pipeline_read(&options, paths, 1, &outcome->result, &outcome->error);
+    if (has_rounds)
+        outcome->status = run_rounds(&options, outcome);
+    else
+        outcome->status = pipeline_read(&options, paths, 1, &outcome->result, &outcome->error);
     outcome->still_running = atomic_load(&running);
     key_list_destroy(keys);
+}
+
+/* A source of several rounds, of which each is the capture. */
+enum { ROUNDS = 3, MBUFS = 1024 };
+
+static struct {
+    struct capture_source source;
+    struct capture_files *files[ROUNDS];
+    unsigned round;
+    const struct pipeline *pipeline;
+    bool asked_early;
+} rounds;
+
+static int receive_of_round(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max)
+{
+    (void)source;
+    return capture_files_receive(rounds.files[rounds.round], mbufs, max);
+}
+
+static bool is_another_round(struct capture_source *source)
+{
+    (void)source;
+    struct pipeline_result so_far;
+    pipeline_collect(rounds.pipeline, &so_far);
+    rounds.round++;
+    rounds.asked_early |= !so_far.law_holds || so_far.totals.received != (uint64_t)rounds.round * PACKETS;
+    return rounds.round < ROUNDS;
+}
+
+static int run_rounds(struct pipeline_options *options, struct outcome_of_run *outcome)
+{
+    static const char *const paths[] = {CAPTURE};
+    struct capture_source *sources[] = {&rounds.source};
+    struct pipeline *pipeline;
+    struct error *error = &outcome->error;
+    rounds.source = (struct capture_source){.receive = receive_of_round, .again = is_another_round};
+    options->sources = sources;
+    options->sources_count = 1;
+    size_t memory = pipeline_bytes(options) + ROUNDS * capture_files_bytes(MBUFS) + ((size_t)64 << 20);
+    int status = eal_start_for_files(memory, options->workers + 2, error);
+    if (status == 0)
+        status = capture_register_fields(error);
+    for (unsigned i = 0; status == 0 && i < ROUNDS; i++)
+        status = capture_files_create(paths, 1, MBUFS, &rounds.files[i], error);
+    if (status == 0)
+        status = pipeline_create(options, &pipeline, error);
+    if (status != 0)
+        return status;
+    rounds.pipeline = pipeline;
+    status = pipeline_run(pipeline, error);
+    if (status == 0)
+        status = pipeline_finish(pipeline, error);
+    pipeline_collect(pipeline, &outcome->result);
+    outcome->rounds = rounds.round;
+    outcome->asked_early = rounds.asked_early;
+    return status;
 }
 
 /* Runs the pipeline in a child between `before` and `after`, which may be NULL. */
@@ -126,6 +192,24 @@ static void one_worker_and_several_read_the_capture_to_its_end(void **state)
     }
 }
 
+/* When all packets of a round are done; a worker asks its own source, and one that all share is asked for all. */
+static void a_source_is_asked_for_another_round_when_the_last_is_done(void **state)
+{
+    (void)state;
+    has_rounds = true;
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        struct outcome_of_run outcome = run_in_child(workers, NULL, NULL);
+        if (outcome.status != 0)
+            fail_msg("%s", outcome.error.text);
+        assert_int_equal(outcome.rounds, ROUNDS);
+        assert_false(outcome.asked_early);
+        assert_true(outcome.result.law_holds);
+        assert_int_equal(outcome.result.totals.received, ROUNDS * PACKETS);
+        assert_int_equal(outcome.result.alerts.sightings, ROUNDS * 3);
+    }
+    has_rounds = false;
+}
+
 /* Those that run already are stopped and waited for: they would else run on in what is taken down under them. */
 static void a_thread_that_cannot_be_started_ends_those_that_were(void **state)
 {
@@ -166,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_worker_and_several_read_the_capture_to_its_end),
+        cmocka_unit_test(a_source_is_asked_for_another_round_when_the_last_is_done),
         cmocka_unit_test(a_thread_that_cannot_be_started_ends_those_that_were),
         cmocka_unit_test(a_pipeline_told_to_stop_before_it_begins_reads_nothing),
         cmocka_unit_test(a_pipeline_told_to_stop_after_it_has_ended_does_nothing),

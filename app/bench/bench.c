@@ -220,8 +220,10 @@ static json_t *targets_json(void)
 {
     json_t *targets = json_object();
     for (unsigned i = 0; i < rows_count; i++)
-        json_object_set_new(targets, rows[i].name,
-                            json_pack("{s:f}", rows[i].at_least ? "at_least" : "at_most", rows[i].target));
+        if (rows[i].target_kind != NO_TARGET)
+            json_object_set_new(
+                targets, rows[i].name,
+                json_pack("{s:f}", rows[i].target_kind == AT_LEAST ? "at_least" : "at_most", rows[i].target));
     return targets;
 }
 
@@ -308,7 +310,9 @@ bool bench_has_row(const char *name)
 
 void bench_print_rows(FILE *out)
 {
-    for (unsigned i = 0; i < rows_count; i++)
-        fprintf(out, "  %-20s %s %-5g %s\n", rows[i].name, rows[i].at_least ? ">=" : "<=", rows[i].target,
-                rows[i].help);
+    for (unsigned i = 0; i < rows_count; i++) {
+        char target[ROW_TARGET_TEXT];
+        row_put_target(&rows[i], target);
+        fprintf(out, "  %-20s %-9s %s\n", rows[i].name, target, rows[i].help);
+    }
 }

@@ -104,6 +104,20 @@ static void put_machine(FILE *out, const json_t *machine)
 
 /* ---- the table of ratios ---- */
 
+static void put_row(FILE *out, const struct row *row, double value)
+{
+    fprintf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td>", row->name, value);
+    bool reached = row_is_reached(row, value);
+    if (row->target_kind == NO_TARGET)
+        fputs("<td class=\"n\">no target</td><td></td><td>", out);
+    else
+        fprintf(out, "<td class=\"n\">%s %g</td><td class=\"%s\">%s</td><td>",
+                row->target_kind == AT_LEAST ? "&ge;" : "&le;", row->target, reached ? "good" : "bad",
+                reached ? "reached" : "missed");
+    put_text(out, row->help);
+    fputs("</td></tr>\n", out);
+}
+
 static void put_rows(FILE *out, const json_t *ratios)
 {
     bool any = false;
@@ -118,14 +132,7 @@ static void put_rows(FILE *out, const json_t *ratios)
                   "<th scope=\"col\"></th><th scope=\"col\">what</th></tr></thead>\n<tbody>\n",
                   out);
         any = true;
-        bool reached = row_is_reached(&rows[i], json_number_value(value));
-        fprintf(out,
-                "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td><td class=\"n\">%s %g</td>"
-                "<td class=\"%s\">%s</td><td>",
-                rows[i].name, json_number_value(value), rows[i].at_least ? "&ge;" : "&le;", rows[i].target,
-                reached ? "good" : "bad", reached ? "reached" : "missed");
-        put_text(out, rows[i].help);
-        fputs("</td></tr>\n", out);
+        put_row(out, &rows[i], json_number_value(value));
     }
     if (any)
         fputs("</tbody></table></div>\n", out);

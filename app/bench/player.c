@@ -45,6 +45,7 @@ struct player {
     struct capture_source source;
     struct turn *turn;
     struct rte_mempool *pool;
+    unsigned owners; /* 0: who takes the packets inspects them */
     unsigned share;
     int cpu;
     bool pinned;
@@ -56,9 +57,15 @@ struct player {
     struct sampler *sampler; /* NULL: nobody watches */
 };
 
-size_t player_bytes(void)
+/* An owner's ring and the burst in its hands are as much again. */
+static unsigned mbufs_of(unsigned owners)
 {
-    return MBUFS * 384u + (1u << 20);
+    return MBUFS * (owners + 1);
+}
+
+size_t player_bytes(unsigned owners)
+{
+    return mbufs_of(owners) * 384u + (1u << 20);
 }
 
 /* Waits until all players have come here. True for one of them, which came last. */
@@ -129,9 +136,18 @@ static void note_end(struct player *player)
     }
 }
 
+/* Whoever inspects what it takes has freed all of it when it asks for more. */
+static bool some_are_out(const struct player *player)
+{
+    return player->owners > 0 && player->phase < PHASE_OVER && player->next == player->counts[player->phase] &&
+           !rte_mempool_full(player->pool);
+}
+
 static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsigned max)
 {
     struct player *player = container_of(source, struct player, source);
+    if (some_are_out(player))
+        return -EAGAIN;
     if (player->phase == PHASE_OPENINGS && player->next == player->counts[PHASE_OPENINGS]) {
         pin(player);
         player->phase = PHASE_PACKETS;
@@ -204,23 +220,27 @@ static int make_share(struct player *player, const struct lap *lap, struct error
     return 0;
 }
 
-static int player_create(struct turn *turn, unsigned share, int cpu, struct player **result, struct error *error)
+static int player_create(struct turn *turn, unsigned share, int cpu, unsigned owners, struct player **result,
+                         struct error *error)
 {
     static unsigned created;
     char name[RTE_MEMPOOL_NAMESIZE];
     struct player *player = calloc(1, sizeof(*player));
     if (player == NULL)
         return error_set(error, ENOMEM, "out of memory for players");
-    *player = (struct player){.source = {.receive = receive, .again = again}, .turn = turn, .share = share, .cpu = cpu};
+    *player = (struct player){
+        .source = {.receive = receive, .again = again}, .turn = turn, .owners = owners, .share = share, .cpu = cpu};
     *result = player;
     snprintf(name, sizeof(name), "player_%u", created++);
-    player->pool = rte_pktmbuf_pool_create(name, MBUFS, CACHE, 0, 0, SOCKET_ID_ANY);
+    /* Where one thread takes and others free, caches only pass mbufs on, and nobody could tell whether all are back. */
+    player->pool = rte_pktmbuf_pool_create(name, mbufs_of(owners), owners > 0 ? 0 : CACHE, 0, 0, SOCKET_ID_ANY);
     if (player->pool == NULL)
         return error_set(error, rte_errno, "no EAL memory for a player's mbufs: %s", rte_strerror(rte_errno));
     return make_share(player, turn->lap, error);
 }
 
-int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
+static int create_all(struct lap *lap, unsigned shares, const int *cpus, unsigned owners, struct player **players,
+                      struct error *error)
 {
     struct turn *turn = shares > 0 ? calloc(1, sizeof(*turn)) : NULL;
     if (turn == NULL)
@@ -230,13 +250,24 @@ int players_create(struct lap *lap, unsigned shares, const int *cpus, struct pla
     for (unsigned i = 0; i < shares; i++)
         players[i] = NULL;
     for (unsigned i = 0; status == 0 && i < shares; i++)
-        status = player_create(turn, i, cpus[i], &players[i], error);
+        status = player_create(turn, i, cpus[i], owners, &players[i], error);
     if (status == 0)
         return 0;
     if (players[0] == NULL)
         free(turn);
     players_destroy(players, shares);
     return status;
+}
+
+int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)
+{
+    return create_all(lap, shares, cpus, 0, players, error);
+}
+
+int player_create_with_owners(struct lap *lap, unsigned owners, struct player **player, struct error *error)
+{
+    static const int floats = -1;
+    return create_all(lap, 1, &floats, owners, player, error);
 }
 
 void players_destroy(struct player **players, unsigned shares)

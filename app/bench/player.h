@@ -14,15 +14,21 @@
  *
  * The players of several workers play their shares of a lap at once: they begin together, and the lap takes as long as
  * the last of them.
+ *
+ * A player may have owners: workers over whom the thread that takes from it spreads the packets. Then the time is up to
+ * when the last of them has come back.
  */
 struct player;
 
-/* EAL memory of one. */
-size_t player_bytes(void);
+/* EAL memory of one with so many owners; 0: it has none. */
+size_t player_bytes(unsigned owners);
 
 /* `shares` players of one lap, player[i] for share i, to be taken from by a thread each, which it pins to cpus[i] (-1:
  * it floats). 0, or a negative errno with `error` filled. */
 int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error);
+
+/* One player of the whole lap with so many owners; whose thread is pinned where, is not its affair. */
+int player_create_with_owners(struct lap *lap, unsigned owners, struct player **player, struct error *error);
 
 /* When nobody takes from them any more. Their pools go with EAL's memory. */
 void players_destroy(struct player **players, unsigned shares);

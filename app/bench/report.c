@@ -86,8 +86,10 @@ void report_run(const json_t *run)
 void report_row(const struct row *row, const json_t *result)
 {
     double value = number_of(result, "value");
-    printf("%-20s %8.3f   %s %-5g  %-8s %s\n", row->name, value, row->at_least ? ">=" : "<=", row->target,
-           row_is_reached(row, value) ? "reached" : "MISSED", row->help);
+    char target[ROW_TARGET_TEXT];
+    row_put_target(row, target);
+    const char *verdict = row->target_kind == NO_TARGET ? "" : row_is_reached(row, value) ? "reached" : "MISSED";
+    printf("%-20s %8.3f   %-9s  %-8s %s\n", row->name, value, target, verdict, row->help);
     fflush(stdout);
 }
 
@@ -120,12 +122,14 @@ void report_noise(const char *name, const json_t *noise)
         return;
     if (!json_boolean_value(json_object_get(noise, "pinned")))
         log_warning("%s: there are fewer CPUs than threads, which float over them: figures mean little", name);
+    char switches[64] = "";
+    if (json_object_get(noise, "switches_a_second") != NULL)
+        snprintf(switches, sizeof(switches), ", and a thread lost its CPU %.0f times a second",
+                 number_of(noise, "switches_a_second"));
     if (number_of(noise, "spread") > SPREAD_MAX || number_of(noise, "other_load") > OTHER_LOAD_MAX ||
         number_of(noise, "switches_a_second") > SWITCHES_MAX)
-        log_warning("%s: the machine is noisy: rounds differ by %.0f %%, others kept %.1f CPUs busy, and a thread lost "
-                    "its CPU %.0f times a second",
-                    name, 100 * number_of(noise, "spread"), number_of(noise, "other_load"),
-                    number_of(noise, "switches_a_second"));
+        log_warning("%s: the machine is noisy: rounds differ by %.0f %%, others kept %.1f CPUs busy%s", name,
+                    100 * number_of(noise, "spread"), number_of(noise, "other_load"), switches);
 }
 
 bool report_recall(const json_t *runs)

@@ -15,10 +15,12 @@
  *   noise   as trial_noise_json tells it; may be missing
  *   floors  of the row `floor`
  */
+enum target_kind { NO_TARGET, AT_LEAST, AT_MOST };
+
 struct row {
     const char *name;
     const char *help;
-    bool at_least; /* the target is; else at most */
+    enum target_kind target_kind;
     double target;
     int (*measure)(const struct bench_settings *settings, json_t *result, struct error *error);
 };
@@ -26,8 +28,12 @@ struct row {
 extern const struct row rows[];
 extern const unsigned rows_count;
 
-/* Is a figure as good as the row wants it? */
+/* Is a figure as good as the row wants it? One without a target wants nothing. */
 bool row_is_reached(const struct row *row, double value);
+
+/* What the row wants, for a person. */
+enum { ROW_TARGET_TEXT = 32 };
+void row_put_target(const struct row *row, char text[ROW_TARGET_TEXT]);
 
 /*
  * A mix, or a capture, out of cache and in it, against the floors. The result has `value`, the worse of both ratios,

@@ -22,6 +22,7 @@ struct side {
     const int *cpus;
     struct player *players[THREADS_MAX];
     struct crowd *crowd; /* instead of players */
+    struct capture_source *sources[THREADS_MAX];
     struct pipeline *pipeline;
     int output_fd;
     struct floor_scan *scans[THREADS_MAX];
@@ -33,9 +34,15 @@ struct side {
     uint64_t laps_played, packets_played, tokens;
 };
 
+unsigned side_threads(const struct side_options *options)
+{
+    return options->threads + (options->one_source ? 1 : 0);
+}
+
 size_t side_bytes(const struct side_options *options)
 {
-    size_t bytes = options->threads * player_bytes() + crowd_bytes();
+    size_t players = options->one_source ? player_bytes(options->threads) : options->threads * player_bytes(0);
+    size_t bytes = players + crowd_bytes();
     if (options->kind == SIDE_INSPECT) {
         const struct pipeline_options pipeline = {
             .workers = options->threads,
@@ -50,13 +57,13 @@ size_t side_bytes(const struct side_options *options)
 
 static int create_pipeline(struct side *side, struct error *error)
 {
-    struct capture_source *sources[THREADS_MAX];
-    for (unsigned i = 0; i < side->options.threads; i++)
-        sources[i] = side->crowd != NULL ? crowd_source(side->crowd) : player_source(side->players[i]);
+    unsigned sources_count = side->options.one_source ? 1 : side->options.threads;
+    for (unsigned i = 0; i < sources_count; i++)
+        side->sources[i] = side->crowd != NULL ? crowd_source(side->crowd) : player_source(side->players[i]);
     side->output_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     const struct pipeline_options options = {
-        .sources = sources,
-        .sources_count = side->options.threads,
+        .sources = side->sources,
+        .sources_count = sources_count,
         .workers = side->options.threads,
         .keys = side->options.keys,
         .flows_max = side->options.flows_max,
@@ -101,6 +108,8 @@ int side_create(const struct side_options *options, const int *cpus, struct side
         status = create_scans(side, error);
     else if (options->copies > 0)
         status = crowd_create(options->lap, options->copies, cpus[0], &side->crowd, error);
+    else if (options->one_source)
+        status = player_create_with_owners(options->lap, options->threads, &side->players[0], error);
     else
         status = players_create(options->lap, options->threads, cpus, side->players, error);
     if (status == 0 && options->kind == SIDE_INSPECT)
@@ -119,7 +128,7 @@ void side_close(struct side *side)
         return;
     pipeline_close(side->pipeline);
     crowd_destroy(side->crowd);
-    players_destroy(side->players, side->options.threads);
+    players_destroy(side->players, side->options.one_source ? 1 : side->options.threads);
     for (unsigned i = 0; i < side->options.threads; i++) {
         floor_scan_destroy(side->scans[i]);
         free(side->payloads[i]);
@@ -178,12 +187,12 @@ static int run_receive(void *argument)
     return sum > 0 ? 0 : 1;
 }
 
-static int run_floor(struct side *side, lcore_function_t *function, struct error *error)
+static int run_on_threads(struct side *side, lcore_function_t *function, struct error *error)
 {
-    unsigned lcore = rte_get_next_lcore(-1U, 1, 0);
-    for (unsigned i = 0; i < side->options.threads; i++, lcore = rte_get_next_lcore(lcore, 1, 0))
+    unsigned lcore = rte_get_next_lcore(-1U, 1, 0), threads = side_threads(&side->options);
+    for (unsigned i = 0; i < threads; i++, lcore = rte_get_next_lcore(lcore, 1, 0))
         if (lcore >= RTE_MAX_LCORE || rte_eal_remote_launch(function, side, lcore) != 0)
-            return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, side->options.threads);
+            return error_set(error, EAGAIN, "cannot start thread %u of %u", i + 1, threads);
     rte_eal_mp_wait_lcore();
     return 0;
 }
@@ -206,10 +215,29 @@ static void *be_busy(void *argument)
     return NULL;
 }
 
+/* The workers to the CPUs that they have where each has a source of its own, and the thread that spreads packets to
+ * them all: whichever way packets come, the same CPUs are kept busy. */
+static int place_thread(void *argument)
+{
+    const struct side *side = argument;
+    unsigned thread = (unsigned)rte_lcore_index((int)rte_lcore_id()) - 1, workers = side->options.threads;
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    for (unsigned i = 0; i < workers; i++)
+        if (side->cpus[i] >= 0 && (thread == i || thread >= workers))
+            CPU_SET((unsigned)side->cpus[i], &cpus);
+    if (CPU_COUNT(&cpus) > 0)
+        pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+    return 0;
+}
+
 static int run_pipeline(struct side *side, struct error *error)
 {
     pthread_t neighbor;
     bool busy = false;
+    int placed = side->options.one_source ? run_on_threads(side, place_thread, error) : 0;
+    if (placed != 0)
+        return placed;
     if (side->options.busy_neighbor) {
         atomic_store(&neighbor_stops, false);
         busy = pthread_create(&neighbor, NULL, be_busy, (void *)(uintptr_t)&side->cpus[side->options.threads]) == 0;
@@ -260,7 +288,7 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
         side->laps = laps;
         atomic_store(&side->arrived, 0);
         atomic_store(&side->ticks, 0);
-        status = run_floor(side, run_scan, error);
+        status = run_on_threads(side, run_scan, error);
         *played = (struct played){
             .packets = (uint64_t)side->options.lap->count * laps, .ticks = atomic_load(&side->ticks), .laps = laps};
     } else if (side->crowd != NULL) {
@@ -269,7 +297,8 @@ int side_turn(struct side *side, uint32_t laps, struct played *played, struct er
         *played = crowd_end(side->crowd);
     } else {
         players_begin(side->players, laps);
-        status = side->options.kind == SIDE_RECEIVE ? run_floor(side, run_receive, error) : run_pipeline(side, error);
+        status =
+            side->options.kind == SIDE_RECEIVE ? run_on_threads(side, run_receive, error) : run_pipeline(side, error);
         *played = players_end(side->players);
     }
     side->laps_played += laps;

@@ -20,11 +20,12 @@ enum side_kind {
 
 struct side_options {
     enum side_kind kind;
-    struct lap *lap; /* sealed for as many shares as there are threads, or for one thread */
-    unsigned threads;
+    struct lap *lap;                         /* sealed for as many shares as there are threads, or for one thread */
+    unsigned threads;                        /* workers, of SIDE_INSPECT */
     const struct floor_databases *databases; /* SIDE_SCAN's */
     /* SIDE_INSPECT's: */
     const struct key_list *keys;
+    bool one_source; /* as a NIC's single queue: one more thread takes from it and spreads packets over the workers */
     uint32_t copies; /* not 0: the lap is a crowd's, in so many copies; one thread */
     struct response_policy responses;
     uint32_t flows_max;
@@ -34,7 +35,8 @@ struct side_options {
 
 struct side;
 
-/* EAL memory of one. */
+/* EAL memory of one, and its threads. */
+unsigned side_threads(const struct side_options *options);
 size_t side_bytes(const struct side_options *options);
 
 /* By the main thread, EAL up, `cpus` the CPUs that threads are pinned to. 0, or a negative errno with `error` filled.

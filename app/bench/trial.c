@@ -106,8 +106,12 @@ json_t *trial_noise_json(const struct trial *trial)
         double of_side = comparison_spread(&trial->comparison, i);
         spread = of_side > spread ? of_side : spread;
     }
-    return json_pack("{s:f,s:f,s:f,s:b}", "spread", spread, "other_load", trial->other_load, "switches_a_second",
-                     trial->switches_a_second, "pinned", trial->pinned);
+    json_t *noise =
+        json_pack("{s:f,s:f,s:b}", "spread", spread, "other_load", trial->other_load, "pinned", trial->pinned);
+    /* Who shares a CPU by design loses it to its own company. */
+    if (!trial->shares_cpus)
+        json_object_set_new(noise, "switches_a_second", json_real(trial->switches_a_second));
+    return noise;
 }
 
 /* ---- setting it up ---- */
@@ -151,6 +155,7 @@ static int describe_sides(const struct trial *trial, struct side_options *option
             .kind = side->kind,
             .threads = side->threads > 0 ? side->threads : 1,
             .keys = side->keys,
+            .one_source = side->one_source,
             .copies = side->copies,
             .responses = side->responses,
             .flows_max = side->flows_max,
@@ -175,13 +180,15 @@ static int describe_sides(const struct trial *trial, struct side_options *option
 static int start_eal(struct trial *trial, const struct side_options *options, struct error *error)
 {
     size_t memory = MEMORY_BESIDE;
-    unsigned threads = 1;
+    unsigned threads = 1, cpus = 1;
     for (unsigned i = 0; i < trial->sides_count; i++) {
         bool twice = trial->laps[trial->sides[i].lap].capture_path != NULL; /* for pass_once */
         memory += side_bytes(&options[i]) * (twice ? 2 : 1);
-        threads = options[i].threads > threads ? options[i].threads : threads;
+        threads = side_threads(&options[i]) > threads ? side_threads(&options[i]) : threads;
+        cpus = options[i].threads > cpus ? options[i].threads : cpus;
+        trial->shares_cpus = trial->shares_cpus || options[i].one_source;
     }
-    trial->pinned = choose_cpus(threads);
+    trial->pinned = choose_cpus(cpus);
     int status = eal_start_for_files(memory, threads + 1, error);
     return status != 0 ? status : capture_register_fields(error);
 }

@@ -36,7 +36,8 @@ struct trial_side {
     /* SIDE_INSPECT's: */
     const struct key_list *keys; /* NULL: so many of those that the tokens bear, and so many others */
     uint32_t borne, strangers;
-    uint32_t copies; /* as side_options says */
+    bool one_source; /* as side_options says, and the rest */
+    uint32_t copies;
     struct response_policy responses;
     uint32_t flows_max;
     bool find_nothing, busy_neighbor;
@@ -53,6 +54,7 @@ struct trial {
     struct floor_databases *databases; /* NULL where no side scans */
     uint64_t samples[SIDES_MAX][STAGES];
     double other_load;        /* CPUs that others kept busy meanwhile */
+    bool shares_cpus;         /* there are threads that take turns on a CPU, as it is meant to be */
     double switches_a_second; /* away from us, against our will */
     bool pinned;              /* the workers, each to a CPU */
 };

@@ -15,11 +15,12 @@ from traffic import made, mixes
 # As short as can be: the figures are worth nothing.
 SHORT = ["--rounds", "1", "--seconds", "0.01", "--size", "2M", "--flows", "100"]
 ROWS = ["floor", "small", "bodies_skipped", "bodies_skipped_bulk", "keys_10m", "keys_10m_unique", "flows_4m", "storm",
-        "unique", "disorder", "two_workers", "bytes_per_flow", "bytes_per_key"]
+        "unique", "disorder", "two_workers", "spread", "bytes_per_flow", "bytes_per_key"]
+TARGETS = [row for row in ROWS if row != "spread"]  # which says what something costs, and there is no bound for it
 STAGES = ["receive", "decode", "flow", "order", "scan", "token", "key", "record"]
 # A row that sets up four million connections or ten million keys takes minutes under sanitizers.
 SMALL_ROWS = ["floor", "small", "bodies_skipped", "bodies_skipped_bulk", "storm", "unique", "disorder", "two_workers",
-              "bytes_per_flow"]
+              "spread", "bytes_per_flow"]
 
 NUMBER = {"type": "number", "minimum": 0}
 COUNT = {"type": "integer", "minimum": 0}
@@ -47,7 +48,7 @@ def report_schema(run=RUN, floors=True):
             required=["cores", "caches", "kernel", "compiler", "march"]),
         "runs": {"type": "array", "items": run},
         "ratios": {"type": "object", "propertyNames": {"enum": ROWS}, "additionalProperties": {"type": "number"}},
-        "targets": {"type": "object", "propertyNames": {"enum": ROWS}, "minProperties": len(ROWS)},
+        "targets": {"type": "object", "propertyNames": {"enum": TARGETS}, "minProperties": len(TARGETS)},
     }
     if floors:
         chosen = {"enum": ["host", "any"]}
@@ -91,6 +92,14 @@ def several_mixes_make_one_report():
 def two_workers_find_what_one_does():
     one, two = of_mix("storm")["runs"], bench("--mix", "storm", "-w", "2", *SHORT, run=RUN_BY_FLOORS)["runs"]
     assert [run["sightings"] for run in one] == [run["sightings"] for run in two] == [run["expected"] for run in two]
+
+
+@test
+def what_one_thread_spreads_over_two_workers_is_found_in_every_pass():
+    runs = bench("--row", "spread", "--rounds", "1", "--seconds", "0.01", "--size", "8M", "--flows", "1000", floors=False)["runs"]
+    assert [run["name"] for run in runs] == ["one source, spread over two workers", "two workers, each with a source"]
+    for run in runs:
+        assert run["sightings"] == run["expected"] > 0 and run["passes"] >= 2, run
 
 
 @test(each=["storm", "api", "chaos of short segments"])
@@ -143,6 +152,18 @@ def the_text_says_what_the_numbers_are():
 def a_missed_target_is_no_failure():
     done = bearertap("bench", "--row", "two_workers", "--row", "floor", *SHORT)  # of turns that short, some is missed
     assert all(line.split()[4] in ("reached", "MISSED") for line in done.text.splitlines() if line.startswith(("floor", "two")))
+
+
+@test
+def a_row_without_a_target_is_neither_reached_nor_missed():
+    path = scratch("spread.html")
+    row = bearertap("bench", "--row", "spread", "--html", path, *SHORT).text.splitlines()[-1]
+    page = harness.read_bytes(path).decode()
+    assert Page(page).open == []
+    of_page = [line for line in page.splitlines() if '<th scope="row">spread</th>' in line]
+    for text in (row, *of_page):
+        assert "no target" in text and not any(word in text for word in ("reached", "issed", "MISSED", ">=", "&ge;")), text
+    assert (row.split()[0], len(of_page)) == ("spread", 1), (row, page)
 
 
 @test

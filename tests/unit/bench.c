@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What bench plays is what it says: laps of captures, their other addresses, what opens their connections, crowds; and
  * its figures are the medians of what was measured in one round. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include "../../app/bench/compare.h"
 #include "../../app/bench/crowd.h"
 #include "../../app/bench/make_lap.h"
+#include "../../app/bench/player.h"
 
 #define CAPTURE "tests/captures/storm-0558.pcap"
 
@@ -314,6 +316,34 @@ static void a_crowd_knows_what_is_to_be_found(void **state)
     free(streams);
 }
 
+/* The time of a lap that is spread over others runs until the last of them is done. */
+static void a_lap_with_owners_is_over_when_all_its_packets_have_come_back(void **state)
+{
+    enum { PACKETS = 20 }; /* as tshark counts them */
+    struct lap *lap = capture_lap(CAPTURE, 1);
+    struct rte_mbuf *mbufs[BURST_MAX];
+    struct error error = {""};
+    struct player *player;
+    (void)state;
+    if (player_create_with_owners(lap, 2, &player, &error) != 0)
+        fail_msg("%s", error.text);
+    struct capture_source *source = player_source(player);
+    players_begin(&player, 1);
+    assert_int_equal(source->receive(source, mbufs, BURST_MAX), PACKETS);
+    assert_int_equal(source->receive(source, &mbufs[PACKETS], 1), -EAGAIN);
+    capture_release(mbufs, PACKETS - 1);
+    assert_int_equal(source->receive(source, &mbufs[PACKETS], 1), -EAGAIN);
+    capture_release(&mbufs[PACKETS - 1], 1);
+    assert_int_equal(source->receive(source, mbufs, BURST_MAX), 0);
+    assert_false(source->again(source));
+    struct played played = players_end(&player);
+    assert_int_equal(played.packets, PACKETS);
+    assert_int_equal(played.laps, 1);
+    assert_true(played.ticks > 0);
+    players_destroy(&player, 1);
+    lap_destroy(lap);
+}
+
 static int start(void **state)
 {
     struct error error = {""};
@@ -336,6 +366,7 @@ int main(void)
         cmocka_unit_test(openings_stand_before_what_they_open),
         cmocka_unit_test(a_crowds_streams_go_on_in_order_round_after_round),
         cmocka_unit_test(a_crowd_knows_what_is_to_be_found),
+        cmocka_unit_test(a_lap_with_owners_is_over_when_all_its_packets_have_come_back),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -4,7 +4,10 @@ import fcntl
 import json
 import os
 import signal
+import statistics
+import time
 
+import harness
 from harness import TIMEOUT_S, test, wait_until
 from tap_set_up import CAN_TAP, CLEAN, OTHER_SPARE, PACKET, REVOKED, SPARE, Load, Tap, expected_sightings, sightings_of, token
 
@@ -76,6 +79,28 @@ def keys_change_under_load_and_no_token_is_judged_by_the_wrong_list(workers):
         live.wait_for("all sightings", lambda stats: stats["sightings"] == sum(wanted.values()))
         live.stop()
         assert sightings_of(live.alerts()) == wanted, live.ended
+
+
+@test(only_if=CAN_TAP and harness.LONG and not harness.SANITIZED)
+def among_ten_million_keys_an_addition_is_answered_in_ten_milliseconds_and_is_in_force_when_it_is():
+    keys, times = 10_000_000, []
+    with Tap() as tap:
+        live = tap.run(PACKET)
+        with open(live.path("revoked.txt"), "a") as file:
+            file.writelines(f"one-of-many-{number}\n" for number in range(keys - 1))
+        with live, Talk(tap, live) as talk:
+            assert live.ask("keys count")["entries"] == keys
+            for _ in range(100):
+                began = time.monotonic()
+                live.ask("keys add", SPARE)
+                times.append(time.monotonic() - began)
+                talk.ask(SPARE, found=True)
+                live.ask("keys remove", SPARE)
+                talk.ask(SPARE, found=False)
+            talk.ask(REVOKED, found=True)
+            talk.check_alerts()
+    # the median: on a busy machine some wait for a processor
+    assert statistics.median(times) <= 0.01, f"seconds, in order: {sorted(times)}"
 
 
 # Files.

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
 #include <rte_malloc.h>
 
 #include <bearertap/eal.h>
@@ -208,7 +207,7 @@ static int measure(const char *path, size_t count)
         return fprintf(stderr, "%s\n", error.text), 1;
     printf("%-30s %.2f s\n", "list read", seconds_since(begin_ns));
     size_t bytes = key_store_table_bytes(store);
-    result = eal_start(bytes + ((size_t)64 << 20), 2, &error);
+    result = eal_start_for_files(bytes + ((size_t)64 << 20), 2, &error);
     struct rte_malloc_socket_stats before, after;
     rte_malloc_get_socket_stats(0, &before);
     begin_ns = now_ns();

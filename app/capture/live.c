@@ -140,6 +140,8 @@ int ports_create(const struct ports_options *options, struct ports **result, str
         return error_set(error, ENOMEM, "out of memory for %u ports", options->count);
     pthread_mutex_init(&ports->lock, NULL);
     ports->workers = options->workers;
+    if (options->filter != NULL)
+        ports->filter = *options->filter;
     struct clock_moment now;
     clock_sample(&now);
     clock_start(&ports->clock, rte_get_tsc_hz(), &now);
@@ -153,16 +155,34 @@ int ports_create(const struct ports_options *options, struct ports **result, str
     return 0;
 }
 
+/* Software filters in any case, so a filter that the device takes no more is no failure. */
+static void say_what_changed(struct live_port *port)
+{
+    struct port_description *description = &port->description;
+    if (strcmp(description->hardware_filter_in_force, port->filter.in_force) == 0)
+        return;
+    live_port_describe(port);
+    log_warning("port %s filters otherwise than when it was tried: %s", description->name,
+                description->hardware_filter_in_force);
+}
+
+static int start_port(struct live_port *port, struct error *error)
+{
+    enum rss_way way = port->rss.way;
+    int code = live_port_start(port, error);
+    if (code == 0 && port->rss.way != way)
+        code = error_set(error, EIO, "%s: the device took RSS settings when they were tried, and not when it started",
+                         port->device.place);
+    if (code == 0)
+        say_what_changed(port);
+    return code;
+}
+
 int ports_start(struct ports *ports, struct error *error)
 {
     for (unsigned i = 0; i < ports->count; i++) {
         struct live_port *port = &ports->ports[i];
-        enum rss_way way = port->rss.way;
-        int code = live_port_start(port, error);
-        if (code == 0 && port->rss.way != way)
-            code =
-                error_set(error, EIO, "%s: the device took RSS settings when they were tried, and not when it started",
-                          port->device.place);
+        int code = start_port(port, error);
         if (code != 0) {
             ports_stop(ports);
             return code;
@@ -172,6 +192,11 @@ int ports_start(struct ports *ports, struct error *error)
         live_watch_begin(ports, port);
     }
     ports->started = true;
+    const char *reason = ports->sources_count > 1 ? why_in_software(ports) : NULL;
+    if (reason != NULL) {
+        ports_stop(ports);
+        return error_set(error, EIO, "a port %s, other than when it was tried", reason);
+    }
     return 0;
 }
 
@@ -223,6 +248,7 @@ void ports_close(struct ports *ports)
         rte_eth_dev_close(port->port_id);
         if (port->device.is_ours && port->info.device != NULL)
             rte_dev_remove(port->info.device);
+        device_filter_end(&port->filter);
         free(port->queues);
     }
     live_sources_free(ports);

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "device.h"
+#include "device_filter.h"
 #include "rss.h"
 
 /* What the files of live ports share; ports.h is what others see of it. */
@@ -51,6 +52,7 @@ struct live_port {
     struct live_pool *pool;
     struct live_queue *queues;
     struct rss rss;
+    struct device_filter filter;
     struct port_description description;
 
     /* ids of the counters of the device that tell losses by queue, and of which queue they are */
@@ -79,6 +81,7 @@ struct live_source {
 
 struct ports {
     unsigned count, workers;
+    struct filter filter; /* that devices are asked for */
     struct live_port ports[PORTS_MAX];
     unsigned pools_count;
     struct live_pool pools[PORTS_MAX];

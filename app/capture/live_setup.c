@@ -115,6 +115,9 @@ int live_port_decide(struct ports *ports, struct live_port *port, const struct p
         code = decide_buffers(port, error);
     if (code == 0)
         code = decide_descriptors(port, options, error);
+    device_filter_begin(&port->filter, options->hardware_filter, &ports->filter);
+    if (options->hardware_filter == HARDWARE_FILTER_DROP && filter_is_empty(&ports->filter))
+        note(port, "there is no filter, and so nothing for the device to drop");
     port->tx_queues = port->device.kind == DEVICE_MEMIF;
     int node = rte_eth_dev_socket_id(port->port_id);
     port->description.node = node < 0 ? SOCKET_ID_ANY : node;
@@ -166,6 +169,7 @@ static int set_up_queues(struct live_port *port, const struct rte_eth_conf *conf
 static int configure(struct live_port *port, const char **step)
 {
     struct rte_eth_conf conf;
+    device_filter_isolate(&port->filter, port->port_id);
     fill_configuration(port, &conf);
     *step = "configure it";
     int code = rte_eth_dev_configure(port->port_id, (uint16_t)port->queues_count, (uint16_t)port->tx_queues, &conf);
@@ -210,14 +214,24 @@ static int configure_somehow(struct live_port *port, struct error *error)
     return 0;
 }
 
-/* Starts it, has it spread packets, and stops it again if it cannot. */
+static int apply_rules(struct live_port *port)
+{
+    int code = 0;
+    if (port->uses_rss && !port->filter.is_isolated)
+        code = rss_apply(&port->rss, port->port_id, &port->info);
+    if (code == 0)
+        code = device_filter_apply(&port->filter, port->port_id, port->uses_rss ? &port->rss : NULL, &port->info);
+    return code;
+}
+
+/* Starts it, has it spread and filter packets, and stops it again if it cannot. */
 static int start_once(struct live_port *port, char *said, size_t capacity)
 {
     struct listening listening;
     listening_begin(&listening);
     int code = rte_eth_dev_start(port->port_id);
-    if (code == 0 && port->uses_rss) {
-        code = rss_apply(&port->rss, port->port_id, &port->info);
+    if (code == 0) {
+        code = apply_rules(port);
         if (code != 0)
             rte_eth_dev_stop(port->port_id);
     }
@@ -231,15 +245,18 @@ int live_port_start(struct live_port *port, struct error *error)
     char said[256];
     int code;
     for (;;) {
-        bool knew = port->rss.key_at_configure;
+        bool knew = port->rss.key_at_configure, hoped = device_filter_is_wanted(&port->filter);
         code = start_once(port, said, sizeof(said));
         if (code == 0)
             break;
-        bool has_learnt = port->rss.key_at_configure && !knew; /* so that the next attempt is another one */
+        /* So that the next attempt is another one: */
+        bool has_learnt = (port->rss.key_at_configure && !knew) || (hoped && !device_filter_is_wanted(&port->filter));
         if (!has_learnt && !try_otherwise(port))
             return error_set(error, -code, "%s: the device could not be started: %s%s%s", port->device.place, said,
                              said[0] != '\0' ? "; " : "", strerror(-code));
-        code = configure_somehow(port, error);
+        code = device_filter_leave(&port->filter, port->port_id, port->device.place, error);
+        if (code == 0)
+            code = configure_somehow(port, error);
         if (code != 0)
             return code;
     }
@@ -254,7 +271,9 @@ void live_port_hear_all(struct live_port *port)
 {
     int code = rte_eth_promiscuous_enable(port->port_id);
     port->description.promiscuous = code == 0;
-    if (code != 0 && code != -ENOTSUP) /* devices that have no addresses have no such mode */
+    /* Devices that have no addresses have no such mode, and an isolated one gives what its rules take, whoever it is
+     * addressed to ("has no effect and may return errors": rte_flow_isolate). */
+    if (code != 0 && code != -ENOTSUP && !port->filter.is_isolated)
         log_warning("port %s: promiscuous mode was refused (%s): only what is addressed to it is seen; a virtual "
                     "function needs `ip link set PF vf N trust on`",
                     port->description.name, strerror(-code));
@@ -283,6 +302,7 @@ void live_port_stop(struct live_port *port)
 {
     if (!port->started)
         return;
+    device_filter_release(&port->filter, port->port_id);
     rss_release(&port->rss, port->port_id);
     /* An interface of the kernel keeps what was set, so it is left as it was found. */
     if (port->description.promiscuous && port->device.interface.index != 0 && !port->device.interface.promiscuous)
@@ -291,14 +311,19 @@ void live_port_stop(struct live_port *port)
     port->started = false;
 }
 
-/* As ready as it can be without running. What RSS it has is known only when it ran: so it does, for a moment. */
+/* As ready as it can be without running. What RSS and what rules it has is known only when it ran: so it does, for a
+ * moment. */
 int live_port_set_up(struct live_port *port, struct error *error)
 {
     port->uses_rss = port->queues_count > 1 && rss_is_offered(&port->info);
     if (port->device.note[0] != '\0')
         note(port, port->device.note);
+    if (port->filter.asked == HARDWARE_FILTER_DROP && device_filter_is_wanted(&port->filter))
+        port->rss.rules_priority = DEVICE_RULE_PRIORITIES;
     int code = configure_somehow(port, error);
-    if (code != 0 || !port->uses_rss)
+    if (code == 0)
+        device_filter_ask(&port->filter, port->port_id);
+    if (code != 0 || (!port->uses_rss && !device_filter_is_wanted(&port->filter)))
         return code;
     code = live_port_start(port, error);
     live_port_stop(port);
@@ -325,4 +350,8 @@ void live_port_describe(struct live_port *port)
              port->rss.accepted[0] != '\0' ? port->rss.accepted : "no");
     snprintf(description->rss_in_force, sizeof(description->rss_in_force), "%s",
              port->rss.way != RSS_OFF ? port->rss.in_force : "no");
+    snprintf(description->hardware_filter_asked, sizeof(description->hardware_filter_asked), "%s",
+             hardware_filter_word(port->filter.asked));
+    snprintf(description->hardware_filter_in_force, sizeof(description->hardware_filter_in_force), "%s",
+             port->filter.in_force);
 }

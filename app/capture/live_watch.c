@@ -80,6 +80,11 @@ static void take_losses(struct live_port *port)
     statistics->losses_by_queue = port->loss_ids_count > 0 && (of_queues > 0 || none);
 }
 
+static void take_filtered(struct live_port *port)
+{
+    port->statistics.filtered_is_known = device_filter_count(&port->filter, port->port_id, &port->statistics.filtered);
+}
+
 /* What is lost of the only queue is known without more. */
 static void book_on_only_queue(struct live_port *port)
 {
@@ -168,8 +173,10 @@ static void watch(struct live_port *port)
     if (atomic_load(&port->removed) || rte_eth_dev_is_removed(port->port_id)) {
         port_vanishes(port, "the device was removed");
     } else {
-        if (!port->losses_are_final)
+        if (!port->losses_are_final) {
             take_losses(port);
+            take_filtered(port);
+        }
         if (port->device.interface.index != 0)
             watch_interface(port);
         else

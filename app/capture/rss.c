@@ -83,7 +83,7 @@ static const char *describe_types(uint64_t types)
 void rss_prepare(struct rss *rss, const struct rte_eth_dev_info *info, unsigned queues, struct rte_eth_conf *conf)
 {
     rss->queues = queues;
-    rss->types = info->flow_type_rss_offloads & TYPES_ALL;
+    rss->offered = rss->types = info->flow_type_rss_offloads & TYPES_ALL;
     rss->key_bytes = info->hash_key_size > 0 ? info->hash_key_size : KEY_BYTES_USUAL;
     conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf->rx_adv_conf.rss_conf.rss_hf = rss->types;
@@ -113,9 +113,9 @@ static const struct {
     {RTE_ETH_RSS_NONFRAG_IPV6_UDP, {RTE_FLOW_ITEM_TYPE_IPV6, RTE_FLOW_ITEM_TYPE_UDP, RTE_FLOW_ITEM_TYPE_END}, 0, false},
 };
 
-static struct rte_flow *make_rule(uint16_t port_id, unsigned i, struct rte_flow_error *error)
+static struct rte_flow *make_rule(uint16_t port_id, uint32_t priority, unsigned i, struct rte_flow_error *error)
 {
-    struct rte_flow_attr attributes = {.ingress = 1};
+    struct rte_flow_attr attributes = {.ingress = 1, .priority = priority};
     struct rte_flow_item items[4] = {{.type = RTE_FLOW_ITEM_TYPE_ETH}};
     for (unsigned layer = 0; layer < RTE_DIM(rules[i].items); layer++)
         items[1 + layer].type = rules[i].items[layer];
@@ -145,7 +145,7 @@ static bool apply_rules(struct rss *rss, uint16_t port_id, uint64_t offered)
         struct rte_flow_error error;
         if ((offered & rules[i].types) == 0)
             continue;
-        rss->rules[i] = make_rule(port_id, i, &error);
+        rss->rules[i] = make_rule(port_id, rss->rules_priority, i, &error);
         if (rss->rules[i] != NULL || !rules[i].is_needed || (offered & rules[i].needed_unless) != 0)
             continue;
         int code = rte_errno;
@@ -155,6 +155,18 @@ static bool apply_rules(struct rss *rss, uint16_t port_id, uint64_t offered)
         return false;
     }
     return true;
+}
+
+/* Where it refuses them below other rules, at the highest priority: RSS matters more than a filter on the device. */
+static bool apply_rules_somehow(struct rss *rss, uint16_t port_id, uint64_t offered)
+{
+    if (apply_rules(rss, port_id, offered))
+        return true;
+    if (rss->rules_priority == 0)
+        return false;
+    rss->rules_priority = 0;
+    rss->accepted[0] = '\0';
+    return apply_rules(rss, port_id, offered);
 }
 
 /* What the device has now: its key, where it tells, and what it hashes. */
@@ -220,7 +232,7 @@ int rss_apply(struct rss *rss, uint16_t port_id, const struct rte_eth_dev_info *
     rss->accepted[0] = '\0';
     int code = 0;
     /* Not beside a key that repeats itself. */
-    bool by_flow = !rss->key_at_configure && apply_rules(rss, port_id, offered);
+    bool by_flow = !rss->key_at_configure && apply_rules_somehow(rss, port_id, offered);
     if (by_flow)
         code = set_key(rss, port_id, plain_key);
     else if (!rss->key_at_configure)
@@ -242,6 +254,37 @@ int rss_apply(struct rss *rss, uint16_t port_id, const struct rte_eth_dev_info *
     append(rss->accepted, sizeof(rss->accepted), describe_types(rss->types));
     describe(rss);
     return 0;
+}
+
+void rss_assume(struct rss *rss, const struct rte_eth_dev_info *info, enum rss_way way)
+{
+    rss->types = rss->offered;
+    rss->table_size = (uint16_t)RTE_MAX(info->reta_size + 0u, rss->queues);
+    if (way == RSS_BY_FLOW)
+        memcpy(rss->key, plain_key, rss->key_bytes);
+    else
+        make_symmetric_key(rss->key, rss->key_bytes);
+    rss->key_is_known = true;
+    bool is_symmetric = way == RSS_BY_FLOW || rss_key_is_symmetric(rss->key, rss->key_bytes, rss->types);
+    rss->way = is_symmetric ? way : RSS_NOT_SYMMETRIC;
+    snprintf(rss->accepted, sizeof(rss->accepted), "in the rules of the filter; %s", describe_types(rss->types));
+    describe(rss);
+}
+
+bool rss_fill_action(const struct rss *rss, uint8_t ip_version, struct rte_flow_action_rss *action)
+{
+    uint64_t types = rss->way == RSS_BY_FLOW ? rss->offered : rss->types;
+    uint64_t by_ports = ip_version == 4 ? RTE_ETH_RSS_NONFRAG_IPV4_TCP : RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+    uint64_t by_addresses = ip_version == 4 ? RTE_ETH_RSS_IPV4 : RTE_ETH_RSS_IPV6;
+    action->types = types & ((types & by_ports) != 0 ? by_ports : by_addresses);
+    /* Without a key a rule may have another one than the port. One that is not symmetric is any device's own affair. */
+    bool has_key = rss->key_is_known && rss->way != RSS_NOT_SYMMETRIC;
+    action->func = rss->way == RSS_BY_FLOW  ? RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ
+                   : rss->way == RSS_BY_KEY ? RTE_ETH_HASH_FUNCTION_TOEPLITZ
+                                            : RTE_ETH_HASH_FUNCTION_DEFAULT;
+    action->key = has_key ? rss->key : NULL;
+    action->key_len = has_key ? rss->key_bytes : 0;
+    return action->types != 0;
 }
 
 bool rss_is_alike(const struct rss *one, const struct rss *other)

@@ -28,7 +28,7 @@ enum rss_way { RSS_OFF, RSS_BY_FLOW, RSS_BY_KEY, RSS_NOT_SYMMETRIC };
 
 struct rss {
     enum rss_way way;
-    uint64_t types; /* RTE_ETH_RSS_ bits: asked, and then as accepted */
+    uint64_t offered, types; /* RTE_ETH_RSS_ bits: of the device; asked, and then as accepted */
     unsigned queues;
     unsigned key_bytes;
     uint8_t key[RSS_KEY_MAX]; /* as the device has it */
@@ -36,6 +36,7 @@ struct rss {
     bool key_at_configure;    /* it takes a key then, and not later */
     bool key_refused;         /* and neither then */
     uint16_t table_size;      /* of the redirection table, set round robin; 0 where it could not be set */
+    uint32_t rules_priority;  /* of rte_flow: the lower the number, the higher; 0 where the device refuses any other */
     struct rte_flow *rules[RSS_RULES_MAX];
     char asked[128], accepted[128], in_force[128];
 };
@@ -50,6 +51,15 @@ void rss_prepare(struct rss *rss, const struct rte_eth_dev_info *info, unsigned 
 /* On a device that was started. 0, or -EAGAIN where it takes a key only when it is configured: prepare it again, and
  * begin anew. */
 int rss_apply(struct rss *rss, uint16_t port_id, const struct rte_eth_dev_info *info);
+
+/* On an isolated device, which has no RSS but that of rules: as they will have it by `way`, or, where no key would be
+ * symmetric, by none. */
+void rss_assume(struct rss *rss, const struct rte_eth_dev_info *info, enum rss_way way);
+
+/* Fills the action of a rule of an IP version's TCP, but for its queues, so that packets come to the queue that they
+ * would come to without it: entry i of the table is queue i modulo `queues`. False where nothing of it is hashed: they
+ * all come to the first. */
+bool rss_fill_action(const struct rss *rss, uint8_t ip_version, struct rte_flow_action_rss *action);
 
 /* Before the device is stopped. */
 void rss_release(struct rss *rss, uint16_t port_id);

@@ -141,6 +141,9 @@ static void tell_losses(const struct running *running)
                     " for want of buffers, and %" PRIu64 " were broken\n",
                     port.name, losses.missed_is_estimate ? "about " : "", losses.missed, losses.no_buffer,
                     losses.errors);
+        if (losses.filtered_is_known && losses.filtered > 0)
+            fprintf(stderr, "not received: %" PRIu64 " packets of port %s that its device filtered\n", losses.filtered,
+                    port.name);
         if (losses.cut > 0)
             fprintf(stderr, "not inspected: the ends of %" PRIu64 " packets of port %s that are longer than its MTU\n",
                     losses.cut, port.name);

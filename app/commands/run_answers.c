@@ -71,6 +71,14 @@ static void put_losses(json_t *object, const struct port_statistics *statistics)
     put_number(object, "cut", statistics->cut);
 }
 
+static void put_filtered(json_t *object, const struct port_statistics *statistics)
+{
+    if (statistics->filtered_is_known)
+        put_number(object, "filtered", statistics->filtered);
+    else
+        put_text(object, "filtered", "not counted");
+}
+
 static int answer_status(void *context, const struct control_request *request, struct control_answer *answer,
                          struct error *error)
 {
@@ -134,6 +142,7 @@ static void put_stats_of_ports(json_t *result, const struct ports *ports)
         put_number(port, "packets", statistics.packets);
         put_number(port, "bytes", statistics.bytes);
         put_losses(port, &statistics);
+        put_filtered(port, &statistics);
     }
 }
 
@@ -211,6 +220,7 @@ static int answer_ports(void *context, const struct control_request *request, st
         put_number(port, "packets", statistics.packets);
         put_number(port, "bytes", statistics.bytes);
         put_losses(port, &statistics);
+        put_filtered(port, &statistics);
         put_text(port, "losses_known", statistics.losses_by_queue ? "by queue" : "port level only");
         put_number(port, "queues", description.queues);
         put_number(port, "queues_max", description.queues_max);
@@ -223,6 +233,8 @@ static int answer_ports(void *context, const struct control_request *request, st
         put_text(port, "rss_accepted", description.rss_accepted);
         put_text(port, "rss_in_force", description.rss_in_force);
         put_truth(port, "rss_symmetric", description.rss_symmetric);
+        put_text(port, "hardware_filter_asked", description.hardware_filter_asked);
+        put_text(port, "hardware_filter_in_force", description.hardware_filter_in_force);
         put_truth(port, "promiscuous", description.promiscuous);
         put_text(port, "notes", description.notes);
     }

@@ -22,6 +22,7 @@ static void port_options_of(const struct configuration *configuration, struct po
             .queues = configuration->ports[i].queues,
             .descriptors = configuration->ports[i].descriptors,
             .mtu = configuration->ports[i].mtu,
+            .hardware_filter = configuration->ports[i].hardware_filter,
         };
 }
 
@@ -134,10 +135,10 @@ static void tell_ports(const struct running *running)
         struct port_description port;
         ports_describe(running->ports, i, &port);
         log_notice("port %s (%s, %s): %u queue%s of %u descriptors, MTU %u, time by %s; spread over queues: asked %s, "
-                   "accepted %s, in force %s%s%s",
+                   "accepted %s, in force %s; filter on the device: asked %s, in force %s%s%s",
                    port.name, port.device, port.driver, port.queues, plural(port.queues), port.descriptors, port.mtu,
-                   port.clock, port.rss_asked, port.rss_accepted, port.rss_in_force, port.notes[0] != '\0' ? "; " : "",
-                   port.notes);
+                   port.clock, port.rss_asked, port.rss_accepted, port.rss_in_force, port.hardware_filter_asked,
+                   port.hardware_filter_in_force, port.notes[0] != '\0' ? "; " : "", port.notes);
     }
     log_notice("%u worker%s, packets come to them %s", running->options.workers, plural(running->options.workers),
                ports_spread_text(running->ports));
@@ -200,6 +201,7 @@ int running_open(struct running *running, struct error *error)
         .ports = ports,
         .count = running->configuration.ports_count,
         .workers = running->options.workers,
+        .filter = &running->configuration.filter,
         .no_hugepages = !running->configuration.hugepages,
     };
     int result = warden_prepare(running, error);

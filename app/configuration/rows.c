@@ -15,6 +15,7 @@ _Static_assert(FILTER_ADDRESSES_MAX == 16, "addresses");
 _Static_assert(FILTER_PORTS_MAX == 16, "ports");
 
 static const char *const response_words[] = {"all", "headers", "none", NULL};
+static const char *const hardware_filter_words[] = {"off", "drop", "isolate", NULL};
 static const char *const format_words[] = {"ecs", "text", NULL};
 static const char *const sink_words[] = {"stdout", "file", NULL};
 
@@ -62,6 +63,13 @@ const struct configuration_row configuration_rows[] = {
      .allowed = "a whole number from 68 to 65535",
      .meaning = "the longest IP packet",
      .default_value = "as the device has it"},
+    {.path = "/ports/*/hardware_filter",
+     .take = take_hardware_filter,
+     .shown = SHOWN_WORD,
+     .allowed = "\"off\", \"drop\" or \"isolate\"",
+     .words = hardware_filter_words,
+     .meaning = "what the device does with `filter`: \"drop\" what it leaves out, or \"isolate\" what it includes",
+     .default_value = "\"off\": software alone filters"},
     {.path = "/workers",
      .kind = CONFIGURATION_VALUE_OR_OBJECT,
      .take = take_workers,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bearertap/filter.h>
+
 /* A whole number, written in whatever way (JSON knows no other numbers than real ones). */
 static bool is_whole_number(const json_t *value, double least, double most, double *number)
 {
@@ -76,6 +78,16 @@ bool take_descriptors(struct configuration_place *place, const json_t *value)
 bool take_mtu(struct configuration_place *place, const json_t *value)
 {
     return take_number(value, MTU_LEAST, MTU_MAX, &place->port->mtu);
+}
+
+bool take_hardware_filter(struct configuration_place *place, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    enum hardware_filter which = HARDWARE_FILTER_OFF;
+    while (text != NULL && hardware_filter_word(which) != NULL && strcmp(text, hardware_filter_word(which)) != 0)
+        which++;
+    place->port->hardware_filter = which;
+    return text != NULL && hardware_filter_word(which) != NULL;
 }
 
 bool check_port(const struct configuration_place *place, char *fault, size_t capacity)

@@ -33,6 +33,7 @@ bool take_device(struct configuration_place *place, const json_t *value);
 bool take_queues(struct configuration_place *place, const json_t *value);
 bool take_descriptors(struct configuration_place *place, const json_t *value);
 bool take_mtu(struct configuration_place *place, const json_t *value);
+bool take_hardware_filter(struct configuration_place *place, const json_t *value);
 bool take_workers(struct configuration_place *place, const json_t *value);
 bool take_worker_count(struct configuration_place *place, const json_t *value);
 bool take_cpus(struct configuration_place *place, const json_t *value);

@@ -8,7 +8,7 @@
 
 #include <bearertap/alert.h>
 #include <bearertap/error.h>
-#include <bearertap/filter.h>
+#include <bearertap/filter_rules.h>
 #include <bearertap/response.h>
 #include <bearertap/spread.h>
 
@@ -35,6 +35,7 @@
 struct configuration_port {
     char *device; /* "0000:3b:00.0", "net_af_packet0,iface=tap0": as EAL takes them */
     unsigned queues, descriptors, mtu;
+    enum hardware_filter hardware_filter;
 };
 
 struct configuration {

@@ -3,10 +3,12 @@
 #define BEARERTAP_FILTER_RULES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
- * Which connections are inspected, by address and port: the rules. filter.h answers by them.
+ * Which connections are inspected, by address and port: the rules. filter.h answers by them in software, always; a
+ * port's device may be asked to leave out the same before it is received (ports.h).
  *
  * A rule speaks of one end of a connection: it holds where an end has one of the rule's addresses and, the same end,
  * one of its ports. So both directions of a connection always get the same answer.
@@ -44,6 +46,20 @@ struct filter {
 static inline bool filter_is_empty(const struct filter *filter)
 {
     return filter->include.count == 0 && filter->exclude.count == 0;
+}
+
+/* What a port's device does with the filter. */
+enum hardware_filter {
+    HARDWARE_FILTER_OFF,
+    HARDWARE_FILTER_DROP,    /* drops TCP that the filter leaves out; all else comes */
+    HARDWARE_FILTER_ISOLATE, /* only TCP that the filter includes comes; all else stays with the host */
+};
+
+/* As the configuration names it; NULL beyond the last one. */
+static inline const char *hardware_filter_word(enum hardware_filter which)
+{
+    static const char *const words[] = {"off", "drop", "isolate"};
+    return which < sizeof(words) / sizeof(words[0]) ? words[which] : NULL;
 }
 
 #endif

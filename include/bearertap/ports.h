@@ -8,6 +8,7 @@
 
 #include <bearertap/capture.h>
 #include <bearertap/error.h>
+#include <bearertap/filter_rules.h>
 
 /*
  * Live ports: ethdev ports and their queues as sources of packets. What a device can do is asked of it, and what was
@@ -34,11 +35,13 @@ struct port_options {
     unsigned queues;      /* 0: as many as workers, as far as the device has them and spreads over them */
     unsigned descriptors; /* a queue; 0: 4,096, or what the device has room for */
     unsigned mtu;         /* 0: what the device or interface has */
+    enum hardware_filter hardware_filter;
 };
 
 struct ports_options {
     const struct port_options *ports;
     unsigned count, workers;
+    const struct filter *filter; /* what devices are asked to leave out; NULL: nothing */
     bool no_hugepages; /* EAL starts without: a buffer then takes whole pages of 4 KiB. Matters to ports_memory_bytes */
 };
 
@@ -116,6 +119,9 @@ struct port_description {
     /* Receive side scaling, in words; "no" where there is nothing to say. */
     char rss_asked[128], rss_accepted[128], rss_in_force[128];
     bool rss_symmetric;
+    /* The filter on the device: as the configuration names it, and "no", "drop, by 24 rules", or "in software: " and
+     * why. Software filters in any case. */
+    char hardware_filter_asked[16], hardware_filter_in_force[256];
     char notes[512]; /* what else was not as asked: descriptors, promiscuous mode */
 };
 void ports_describe(const struct ports *ports, unsigned i, struct port_description *description);
@@ -137,6 +143,8 @@ struct port_statistics {
     bool missed_is_estimate; /* the device does not count: the interface's own counters against what was received; it
                               * may become less again */
     bool losses_by_queue;    /* false: the device tells them for the whole port only */
+    uint64_t filtered;       /* TCP that the device dropped by the filter's rules: never received, and no loss */
+    bool filtered_is_known;  /* false: the device does not count it, or what is left out does not even come to it */
     bool link_up, gone;
     unsigned link_mbps;   /* 0: not known */
     unsigned link_losses; /* times that the link went down */

@@ -9,7 +9,7 @@ import subprocess
 
 import harness
 from harness import LONG, Pcap, alerts_of, get, scratch, sightings_in, summary, test, wait_until
-from tap_set_up import (CAN_TAP, CLEAN, CLIENT, CLIENT6, PACKET, SERVER, SERVER6, SMALL_FRAMES, Load, Tap, expected_sightings,
+from tap_set_up import (CAN_TAP, CLEAN, CLIENT, CLIENT6, PACKET, PORT, SERVER, SERVER6, SMALL_FRAMES, Load, Tap, expected_sightings,
                         sightings_of, token)
 
 # What a test says of them: how the tap is laid, how it is taken from, and where the server is.
@@ -74,6 +74,30 @@ def two_workers_share_the_connections_of_a_device_with_one_queue():
         assert all(worker["events"]["connections"] > 0 for worker in workers), stats
         assert sum(worker["events"]["connections"] for worker in workers) == 24, stats
         assert "packets come to them in software" in live.errors, live.errors
+
+
+@test(only_if=CAN_TAP, each=["drop", "isolate"])
+def a_filter_that_the_device_does_not_take_is_software_s_and_ctl_says_so(which):
+    """AF_PACKET takes no rules; it must neither lose what is wanted nor bring more than the filter passes."""
+    configuration = {"ports": [{**PACKET["ports"][0], "hardware_filter": which}],
+                     "filter": {"include": [{"addresses": [SERVER, SERVER6], "ports": [PORT]}], "exclude": [{"addresses": [CLIENT6]}]}}
+    with Tap() as tap, tap.run(configuration) as live:
+        wanted, unwanted = token(), token()
+        tap.ask_with_curl("/api/", wanted, times=5)
+        tap.ask_with_curl("/api/", unwanted, times=5, address=SERVER6)
+        live.wait_for_tokens(5)
+        stats = live.wait_for_all_packets()
+        assert stats["outcomes"]["filtered"] > 0, stats
+        assert stats["ports"][0]["filtered"] == 0, stats
+        port, = live.ctl("--json", "ports").lines[0]["ports"]
+        assert port["hardware_filter_asked"] == which and port["filtered"] == 0, port
+        assert port["hardware_filter_in_force"].startswith("in software: the device "), port
+        assert "Function not implemented" in port["hardware_filter_in_force"], port
+        text = live.ctl("ports").text
+        assert "hardware_filter_in_force" in text and "in software: the device " in text, text
+        assert f"filter on the device: asked {which}, in force in software: " in live.errors, live.errors
+        live.stop()
+        assert sightings_of(live.alerts()) == expected_sightings([(wanted, 5)])
 
 
 # Devices without an interface.

@@ -103,7 +103,8 @@ static void all_that_a_tap_needs_is_taken(void **state)
     struct configuration configuration;
     assert_taken("{\"sensor\":\"tap-1\","
                  "\"ports\":[{\"device\":\"net_af_packet0,iface=tap0\",\"queues\":1},"
-                 "{\"device\":\"0000:3b:00.0\",\"queues\":4,\"descriptors\":4096,\"mtu\":9000}],"
+                 "{\"device\":\"0000:3b:00.0\",\"queues\":4,\"descriptors\":4096,\"mtu\":9000,"
+                 "\"hardware_filter\":\"isolate\"},{\"device\":\"a\",\"hardware_filter\":\"drop\"}],"
                  "\"workers\":{\"cpus\":\"2-5\"},\"keys\":[\"revoked.json\"],"
                  "\"flows\":{\"max\":1000000,\"idle_timeout_s\":300,\"held_bytes_max\":268435456},"
                  "\"scan\":{\"responses\":\"all\"},"
@@ -113,7 +114,7 @@ static void all_that_a_tap_needs_is_taken(void **state)
                  "\"memory\":{\"hugepages\":false,\"mib\":2048},\"eal\":[\"--any-further-eal-argument\"]}",
                  &configuration);
     assert_string_equal(configuration.sensor, "tap-1");
-    assert_int_equal(configuration.ports_count, 2);
+    assert_int_equal(configuration.ports_count, 3);
     assert_string_equal(configuration.ports[0].device, "net_af_packet0,iface=tap0");
     assert_int_equal(configuration.ports[0].queues, 1);
     assert_int_equal(configuration.ports[0].descriptors, 0);
@@ -122,6 +123,9 @@ static void all_that_a_tap_needs_is_taken(void **state)
     assert_int_equal(configuration.ports[1].queues, 4);
     assert_int_equal(configuration.ports[1].descriptors, 4096);
     assert_int_equal(configuration.ports[1].mtu, 9000);
+    assert_int_equal(configuration.ports[0].hardware_filter, HARDWARE_FILTER_OFF);
+    assert_int_equal(configuration.ports[1].hardware_filter, HARDWARE_FILTER_ISOLATE);
+    assert_int_equal(configuration.ports[2].hardware_filter, HARDWARE_FILTER_DROP);
     assert_int_equal(configuration.workers, 4);
     assert_int_equal(configuration.flows_max, 1000000);
     assert_int_equal(configuration.idle_timeout_s, 300);
@@ -284,6 +288,11 @@ static void what_is_not_allowed_is_refused_with_its_place(void **state)
         {PORT("\"descriptors\":63"), "FILE: /ports/0/descriptors is 63; allowed is a whole number from 64 to 32768"},
         {PORT("\"descriptors\":32769"),
          "FILE: /ports/0/descriptors is 32769; allowed is a whole number from 64 to 32768"},
+        {PORT("\"hardware_filter\":\"drops\""),
+         "FILE: /ports/0/hardware_filter is \"drops\"; allowed is \"off\", \"drop\" or \"isolate\" (did you mean "
+         "\"drop\"?)"},
+        {PORT("\"hardware_filter\":1"),
+         "FILE: /ports/0/hardware_filter is 1; allowed is \"off\", \"drop\" or \"isolate\""},
         {PORT("\"mtu\":67"), "FILE: /ports/0/mtu is 67; allowed is a whole number from 68 to 65535"},
         {PORT("\"mtu\":65536"), "FILE: /ports/0/mtu is 65536; allowed is a whole number from 68 to 65535"},
         {"{\"ports\":[{\"device\":\"b\"},{\"device\":\"a\"},{\"device\":\"b\",\"queues\":1}]}",

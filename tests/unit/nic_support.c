@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nic_support.h"
 
+#include "nic_rules.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,11 +13,9 @@
 #include <cmocka.h>
 
 #include <rte_ethdev.h>
-#include <rte_flow.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <rte_tcp.h>
 #include <rte_thash.h>
 
 #define TYPES_TCP (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
@@ -36,8 +36,7 @@ struct nic nic_usual(void)
     };
 }
 
-/* NULL for any other device. */
-static struct nic *nic_of(uint16_t port_id)
+struct nic *nic_of(uint16_t port_id)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
     unsigned n;
@@ -45,11 +44,6 @@ static struct nic *nic_of(uint16_t port_id)
         return NULL;
     return nics[n].queues > 0 ? &nics[n] : NULL;
 }
-
-#define WRAP(result, name, ...)                                                                                        \
-    result __real_##name(__VA_ARGS__);                                                                                 \
-    result __wrap_##name(__VA_ARGS__);                                                                                 \
-    result __wrap_##name(__VA_ARGS__)
 
 /* A key of its own that is not symmetric, before any other is set. */
 static void set_own_key(struct nic *nic)
@@ -136,9 +130,21 @@ WRAP(int, rte_eth_dev_start, uint16_t port_id)
         return nic->start_code;
     if (nic != NULL) {
         nic->starts++;
+        nic->running = true;
         memset(nic->table, 0, sizeof(nic->table));
     }
     return __real_rte_eth_dev_start(port_id);
+}
+
+/* Rules that are still there have no meaning from here on. */
+WRAP(int, rte_eth_dev_stop, uint16_t port_id)
+{
+    struct nic *nic = nic_of(port_id);
+    if (nic != NULL) {
+        assert_int_equal(nic->rules, 0);
+        nic->running = false;
+    }
+    return __real_rte_eth_dev_stop(port_id);
 }
 
 WRAP(int, rte_eth_promiscuous_enable, uint16_t port_id)
@@ -184,45 +190,6 @@ WRAP(int, rte_eth_dev_rss_reta_update, uint16_t port_id, struct rte_eth_rss_reta
     for (unsigned i = 0; i < size; i++)
         if ((table[i / 64].mask >> i % 64 & 1) != 0)
             nic->table[i] = table[i / 64].reta[i % 64];
-    return 0;
-}
-
-static bool takes_rule(const struct nic *nic, const struct rte_flow_item *items, const struct rte_flow_action *actions)
-{
-    const struct rte_flow_action_rss *rss = actions[0].conf;
-    bool is_ipv6 = items[1].type == RTE_FLOW_ITEM_TYPE_IPV6;
-    return nic->flow_rules && actions[0].type == RTE_FLOW_ACTION_TYPE_RSS &&
-           rss->func == RTE_ETH_HASH_FUNCTION_SYMMETRIC_TOEPLITZ && (rss->types & ~nic->types) == 0 &&
-           !(nic->flow_rules_ipv4_only && is_ipv6) && !(nic->flow_rules_fade && nic->starts > 1);
-}
-
-WRAP(int, rte_flow_validate, uint16_t port_id, const struct rte_flow_attr *attributes,
-     const struct rte_flow_item *items, const struct rte_flow_action *actions, struct rte_flow_error *error)
-{
-    struct nic *nic = nic_of(port_id);
-    if (nic == NULL)
-        return __real_rte_flow_validate(port_id, attributes, items, actions, error);
-    if (takes_rule(nic, items, actions))
-        return 0;
-    return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION, NULL, "hash function not supported");
-}
-
-WRAP(struct rte_flow *, rte_flow_create, uint16_t port_id, const struct rte_flow_attr *attributes,
-     const struct rte_flow_item *items, const struct rte_flow_action *actions, struct rte_flow_error *error)
-{
-    struct nic *nic = nic_of(port_id);
-    if (nic == NULL)
-        return __real_rte_flow_create(port_id, attributes, items, actions, error);
-    nic->rules++;
-    return (struct rte_flow *)(void *)nic;
-}
-
-WRAP(int, rte_flow_destroy, uint16_t port_id, struct rte_flow *flow, struct rte_flow_error *error)
-{
-    struct nic *nic = nic_of(port_id);
-    if (nic == NULL)
-        return __real_rte_flow_destroy(port_id, flow, error);
-    nic->rules--;
     return 0;
 }
 
@@ -291,54 +258,100 @@ void nic_vanish(unsigned n)
     nics[n].removal(0, RTE_ETH_EVENT_INTR_RMV, nics[n].removal_context, NULL);
 }
 
-/* What the card reads of a packet: addresses and ports in host order, in the order of the definition. */
-static unsigned tuple_of(unsigned flow, bool reverse, bool ipv6, uint32_t tuple[9])
+/* Both directions' addresses and ports; the same for the same flow. */
+static void address_frame(unsigned flow, bool reverse, bool ipv6, uint8_t *source, uint8_t *destination, uint8_t *ports)
 {
     uint32_t random = flow * 2654435761u, one[4], other[4];
-    unsigned words = ipv6 ? 4 : 1;
     for (unsigned i = 0; i < 4; i++) {
-        one[i] = (ipv6 && i < 3 ? 0x20010db8 + i : 0x0a000000) + (random >> 16);
-        other[i] = (ipv6 && i < 3 ? 0x20010db8 + 7 * i : 0xc0a80000) + (random & 0xff);
+        one[i] = rte_cpu_to_be_32((ipv6 && i < 3 ? 0x20010db8 + i : 0x0a000000) + (random >> 16));
+        other[i] = rte_cpu_to_be_32((ipv6 && i < 3 ? 0x20010db8 + 7 * i : 0xc0a80000) + (random & 0xff));
     }
-    memcpy(tuple, reverse ? other : one, words * 4);
-    memcpy(tuple + words, reverse ? one : other, words * 4);
-    uint32_t client_port = 1024 + (random >> 7) % 60000, server_port = 443;
-    tuple[2 * words] = reverse ? server_port << 16 | client_port : client_port << 16 | server_port;
-    return 2 * words;
-}
-
-static uint32_t hash_of(const struct nic *nic, unsigned flow, bool reverse, bool ipv6)
-{
-    uint32_t tuple[9], key[32];
-    unsigned ports = tuple_of(flow, reverse, ipv6, tuple), words = ports / 2;
-    memset(key, 0, sizeof(key));
-    memcpy(key, nic->key, sizeof(nic->key));
-    uint64_t tcp = ipv6 ? RTE_ETH_RSS_NONFRAG_IPV6_TCP : RTE_ETH_RSS_NONFRAG_IPV4_TCP;
-    bool with_ports = (nic->types_in_force & tcp) != 0;
-    /* rte_flow.h: "src, dst will be replaced by xor(src, dst)" */
-    for (unsigned i = 0; nic->rules > 0 && i < words; i++)
-        tuple[i] = tuple[words + i] = tuple[i] ^ tuple[words + i];
-    if (nic->rules > 0)
-        tuple[ports] = ((tuple[ports] >> 16) ^ (tuple[ports] & 0xffff)) * 0x10001u;
-    return rte_softrss(tuple, with_ports ? ports + 1 : ports, (const uint8_t *)key);
+    memcpy(source, reverse ? other : one, ipv6 ? 16 : 4);
+    memcpy(destination, reverse ? one : other, ipv6 ? 16 : 4);
+    uint16_t client_port = rte_cpu_to_be_16((uint16_t)(1024 + (random >> 7) % 60000)), server_port = RTE_BE16(443);
+    memcpy(ports, reverse ? &server_port : &client_port, 2);
+    memcpy(ports + 2, reverse ? &client_port : &server_port, 2);
 }
 
 unsigned nic_receive(unsigned n, unsigned flow, bool reverse, bool ipv6)
 {
+    uint8_t frame[80] = {[12] = ipv6 ? 0x86 : 0x08, [13] = ipv6 ? 0xdd : 0x00};
+    uint8_t *ip = frame + 14, *tcp = ip + (ipv6 ? 40 : 20);
+    ip[0] = ipv6 ? 0x60 : 0x45;
+    ip[ipv6 ? 6 : 9] = 6;
+    ip[ipv6 ? 5 : 3] = ipv6 ? 20 : 40;
+    tcp[12] = 0x50;
+    address_frame(flow, reverse, ipv6, ip + (ipv6 ? 8 : 12), ip + (ipv6 ? 24 : 16), tcp);
+    return nic_receive_frame(n, frame, ipv6 ? 74 : 64);
+}
+
+/* Toeplitz over what is hashed of a packet, in host order and the order of the definition. */
+static uint32_t hash_of(const struct nic_packet *packet, const struct nic_hash *how)
+{
+    uint32_t tuple[9] = {0}, key[64] = {0};
+    unsigned words = packet->ip_version == 4 ? 1 : 4;
+    uint64_t by_ports = words == 1 ? RTE_ETH_RSS_NONFRAG_IPV4_TCP : RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+    uint64_t by_addresses = words == 1 ? RTE_ETH_RSS_IPV4 : RTE_ETH_RSS_IPV6;
+    bool with_ports = (how->types & by_ports) != 0 && packet->is_whole_tcp;
+    if (packet->ip_version == 0 || (how->types & (by_ports | by_addresses)) == 0)
+        return 0;
+    for (unsigned i = 0; i < 2 * words; i++) /* source and destination stand one behind the other */
+        tuple[i] = rte_be_to_cpu_32(*(const unaligned_uint32_t *)(packet->ip + (words == 1 ? 12 : 8) + 4 * i));
+    if (with_ports)
+        tuple[2 * words] = rte_be_to_cpu_32(*(const unaligned_uint32_t *)packet->transport);
+    /* rte_flow.h: "src, dst will be replaced by xor(src, dst)" */
+    for (unsigned i = 0; how->is_symmetric && i < words; i++)
+        tuple[i] = tuple[words + i] = tuple[i] ^ tuple[words + i];
+    if (how->is_symmetric)
+        tuple[2 * words] = ((tuple[2 * words] >> 16) ^ (tuple[2 * words] & 0xffff)) * 0x10001u;
+    memcpy(key, how->key, how->key_bytes);
+    return rte_softrss(tuple, with_ports ? 2 * words + 1 : 2 * words, (const uint8_t *)key);
+}
+
+static unsigned queue_by_rss(const struct nic *nic, const struct nic_packet *packet, const struct nic_hash *how)
+{
+    uint32_t hash = hash_of(packet, how);
+    return how->queues_count > 0 ? how->queues[hash % how->queues_count] : nic->table[hash % nic->table_size];
+}
+
+/* NIC_KEPT_OUT, or the queue. */
+static unsigned queue_of(struct nic *nic, const struct nic_packet *packet)
+{
+    struct nic_hash how = {nic->key, sizeof(nic->key), nic->types_in_force, false, NULL, 0};
+    unsigned queue = 0;
+    switch (nic_rules_decide(nic, packet, &how, &queue)) {
+    case NIC_DROP:
+        return NIC_KEPT_OUT;
+    case NIC_QUEUE:
+        return queue;
+    case NIC_RSS:
+        return queue_by_rss(nic, packet, &how);
+    case NIC_NO_RULE:
+        break;
+    }
+    if (nic->isolated)
+        return NIC_KEPT_OUT;
+    return nic->types_in_force != 0 ? queue_by_rss(nic, packet, &how) : 0;
+}
+
+unsigned nic_receive_frame(unsigned n, const uint8_t *frame, unsigned length)
+{
     struct nic *nic = &nics[n];
+    struct nic_packet packet;
+    nic_packet_read(&packet, frame, length);
+    unsigned queue = queue_of(nic, &packet);
+    if (queue == NIC_KEPT_OUT)
+        return queue;
+    assert_true(queue < nic->configured_queues);
+
     static struct rte_mempool *pool;
     if (pool == NULL)
         pool = rte_pktmbuf_pool_create("wire", 8191, 0, 0, 2176, SOCKET_ID_ANY);
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
     assert_non_null(mbuf);
-    mbuf->data_len = 64;
-    mbuf->pkt_len = 64;
-    memset(rte_pktmbuf_mtod(mbuf, char *), 0, 64);
-
-    unsigned queue = 0;
-    if (nic->types_in_force != 0)
-        queue = nic->table[hash_of(nic, flow, reverse, ipv6) % nic->table_size];
-    assert_true(queue < nic->configured_queues);
+    mbuf->data_len = (uint16_t)length;
+    mbuf->pkt_len = length;
+    memcpy(rte_pktmbuf_mtod(mbuf, char *), frame, length);
     char name[RTE_RING_NAMESIZE];
     snprintf(name, sizeof(name), "ETH_RXTX%u_net_ring%u", queue, n);
     struct rte_ring *ring = rte_ring_lookup(name);

@@ -14,7 +14,7 @@
  * chooses. What ethdev asks a driver for is answered here (the linker's --wrap puts these functions between ports and
  * ethdev: drivers' own headers are not installed with DPDK), within the rules that ethdev's documents lay down. Packets
  * go to the ring that RSS, as it was set, says: by rte_softrss, DPDK's own reckoning of Toeplitz, and the redirection
- * table.
+ * table; or to where a rule of rte_flow says that matches them (nic_rules.h).
  */
 struct nic {
     unsigned queues;
@@ -29,6 +29,14 @@ struct nic {
     bool flow_rules;                               /* takes symmetric Toeplitz by rte_flow */
     bool flow_rules_ipv4_only;
     bool flow_rules_fade; /* only until it is stopped */
+    bool filters;         /* takes rules that drop packets or send them to queues, but for what the next ones say */
+    bool no_priorities, no_last, no_masks, no_count, no_fragments, no_isolation;
+    bool has_no_flow;           /* its driver knows nothing of rte_flow */
+    bool keeps_isolated;        /* does not leave that mode */
+    bool filters_fade;          /* only until it is stopped */
+    bool goes_by_protocol;      /* takes for TCP whatever says so in IP's header: fragments, too */
+    unsigned rules_max;         /* 0: any number */
+    unsigned creations_refused; /* of the rules that validation let pass, all from this one on, counted from 1 */
     uint16_t descriptors_max;
     /* Counters: */
     uint64_t missed, errors, no_buffer;
@@ -43,7 +51,8 @@ struct nic {
     bool drops_when_full;
     uint8_t key[64];
     uint16_t table[1024];
-    unsigned rules;
+    unsigned rules, created;
+    bool running, isolated;
     int (*removal)(uint16_t, enum rte_eth_event_type, void *, void *);
     void *removal_context;
 };
@@ -56,6 +65,11 @@ struct nic nic_usual(void);
 /* A TCP packet of no payload on the wire of nic `n`; addresses and ports by `flow`, either direction. Returns the queue
  * that it came to. */
 unsigned nic_receive(unsigned n, unsigned flow, bool reverse, bool ipv6);
+
+/* The same with any frame, which is copied. NIC_KEPT_OUT where a rule drops it, or an isolated card leaves it to the
+ * host. */
+#define NIC_KEPT_OUT UINT32_MAX
+unsigned nic_receive_frame(unsigned n, const uint8_t *frame, unsigned length);
 
 /* As the device's interrupt would. */
 void nic_vanish(unsigned n);

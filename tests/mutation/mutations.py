@@ -50,6 +50,25 @@ mutation("pcapng-offset-lost", "an interface's time offset is ignored",
          "app/capture/pcapng.c",
          "interface->offset_s = (int64_t)read_64(bytes, swapped);", "")
 
+# Filters on a device.
+
+mutation("device-rule-ends-swapped", "a device's rule holds for an address at one end and a port at the other",
+         "app/capture/device_rules.c",
+         "*(end == END_SOURCE ? &rule->tcp_mask.hdr.src_port : &rule->tcp_mask.hdr.dst_port) = bits;",
+         "*(end == END_SOURCE ? &rule->tcp_mask.hdr.dst_port : &rule->tcp_mask.hdr.src_port) = bits;", asks="ports")
+mutation("device-exclusion-forgotten", "a device drops what is not included, and takes what is excluded",
+         "app/capture/device_rules.c",
+         "drops && i < filter->exclude.count;", "drops && filter->include.count == 0 && i < filter->exclude.count;",
+         asks="ports")
+mutation("device-drops-fragments", "a device may drop fragments of what is not included",
+         "app/capture/device_rules.c",
+         "rule->ipv4_mask.hdr.fragment_offset = RTE_BE16(IPV4_FRAGMENT_MASK);",
+         "rule->ipv4_mask.hdr.fragment_offset = 0;", asks="ports")
+mutation("device-rules-left-behind", "of rules one of which was refused the others stay",
+         "app/capture/device_filter.c",
+         "attempt->was_range = rule->has_range;\n            device_filter_release(filter, attempt->port_id);",
+         "attempt->was_range = rule->has_range;", asks="ports")
+
 # Flows.
 
 mutation("established-evicted", "an active connection may be evicted for a new one",

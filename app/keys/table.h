@@ -133,7 +133,7 @@ struct key_edition {
         uint32_t entry, position;
     } * extras;
     size_t extras_count;
-    LIST_HEAD(, changed_list) changed_lists;
+    LIST_HEAD(changed_lists, changed_list) changed_lists;
     bool contents_moved; /* entries, text and lists are another edition's now */
 };
 

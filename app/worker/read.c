@@ -24,14 +24,15 @@ static bool input_is_live(const char *const *paths, unsigned count)
     return false;
 }
 
-static int read_files(struct pipeline_options *options, struct capture_files *files, struct pipeline_result *result,
+static int read_files(const struct pipeline_options *given, struct capture_files *files, struct pipeline_result *result,
                       struct error *error)
 {
     struct capture_source *source = capture_files_source(files);
+    struct pipeline_options options = *given;
     struct pipeline *pipeline;
-    options->sources = &source;
-    options->sources_count = 1;
-    int status = pipeline_create(options, &pipeline, error);
+    options.sources = &source;
+    options.sources_count = 1;
+    int status = pipeline_create(&options, &pipeline, error);
     if (status != 0)
         return status;
     status = pipeline_run(pipeline, error);

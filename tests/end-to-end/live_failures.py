@@ -111,6 +111,18 @@ def a_second_one_on_the_same_socket_is_refused_and_disturbs_nothing():
         first.wait_for_tokens(1)
 
 
+@test(only_if=CAN_TAP)
+def a_second_one_on_the_same_interface_by_xdp_is_told_where_to_look():
+    with Tap() as tap, tap.run(ports("net_af_xdp0,iface=tap0")) as first:
+        with tap.run(ports("net_af_xdp0,iface=tap0"), ready=False) as second:
+            second.wait_for_the_end(status=1)
+            says_why(second.ended, ["/ports/0/device", "AF_XDP", "`ip link show tap0`"])
+        assert "xdp" in tap.middle.call("ip", "link", "show", "tap0"), "the advice leads nowhere"
+        made = token()
+        tap.ask_with_curl("/api/", made)
+        first.wait_for_tokens(1)
+
+
 # Its end.
 
 

@@ -172,7 +172,7 @@ static struct key_list *model_reload(struct model *model)
 
 static void check_name(const struct key_table *table, const struct model *model, const struct spelled *name)
 {
-    for (unsigned by_thumbprint = 0; by_thumbprint <= name->has_thumbprint; by_thumbprint++) {
+    for (unsigned by_thumbprint = 0; by_thumbprint < (name->has_thumbprint ? 2u : 1u); by_thumbprint++) {
         struct key_matches matches;
         struct key_entry found;
         bool narrowed;

@@ -2,10 +2,12 @@
 #include "interface.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <linux/ethtool.h>
@@ -139,4 +141,21 @@ bool interface_joins_segments(const struct interface *interface)
     if (ask_ethtool(interface->name, &joins) != 0 || joins.data != 0)
         return true;
     return ask_ethtool(interface->name, &flags) == 0 && (flags.data & ETH_FLAG_LRO) != 0;
+}
+
+int interface_claim(const struct interface *interface)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length =
+        snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "bearertap/interface/%u", interface->index);
+    int claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (claim < 0)
+        return -errno;
+    if (bind(claim, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) != 0) {
+        int code = -errno;
+        close(claim);
+        return code;
+    }
+    return claim;
 }

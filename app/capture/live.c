@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 
@@ -104,6 +105,33 @@ static void decide_sources(struct ports *ports)
                  "in software, one thread takes from all queues: a port %s", reason);
 }
 
+/* The driver of AF_XDP would put its program in the place of another one's, which would receive nothing any more and
+ * never know; and take it away at its end. */
+static int claim(struct live_port *port, struct error *error)
+{
+    const struct interface *interface = &port->device.interface;
+    if (port->device.kind != DEVICE_AF_XDP)
+        return 0;
+    int result = interface_claim(interface);
+    if (result == -EADDRINUSE)
+        return error_set(error, EBUSY,
+                         "%s: another bearertap receives from %s by AF_XDP, which only one can; end it, or use "
+                         "net_af_packet, which any number can",
+                         port->device.place, interface->name);
+    if (result < 0)
+        return error_set(error, -result, "%s: cannot claim %s: %s", port->device.place, interface->name,
+                         strerror(-result));
+    port->claim = result;
+    return 0;
+}
+
+static void unclaim(struct live_port *port)
+{
+    if (port->claim > 0)
+        close(port->claim);
+    port->claim = 0;
+}
+
 static int create(struct ports *ports, const struct ports_options *options, struct error *error)
 {
     struct device *devices = calloc(PORTS_MAX, sizeof(*devices));
@@ -113,9 +141,14 @@ static int create(struct ports *ports, const struct ports_options *options, stru
     for (unsigned i = 0; code == 0 && i < options->count; i++) {
         struct live_port *port = &ports->ports[i];
         port->device = devices[i];
-        code = device_probe(&port->device, &port->port_id, error);
+        code = claim(port, error);
         if (code != 0)
             break;
+        code = device_probe(&port->device, &port->port_id, error);
+        if (code != 0) {
+            unclaim(port);
+            break;
+        }
         ports->count++;
         code = live_port_decide(ports, port, &options->ports[i], error);
     }
@@ -248,6 +281,7 @@ void ports_close(struct ports *ports)
         rte_eth_dev_close(port->port_id);
         if (port->device.is_ours && port->info.device != NULL)
             rte_dev_remove(port->info.device);
+        unclaim(port);
         device_filter_end(&port->filter);
         free(port->queues);
     }

@@ -44,6 +44,7 @@ struct live_losses {
 
 struct live_port {
     struct device device;
+    int claim; /* of its interface, where only one may have it; 0: none */
     uint16_t port_id;
     struct rte_eth_dev_info info;
     unsigned queues_count, descriptors, mtu;

@@ -195,20 +195,10 @@ static bool try_otherwise(struct live_port *port)
     return true;
 }
 
-/* What to look at where the driver's words do not say it: one socket a queue of an interface is all that AF_XDP has. */
-static void put_advice(const struct live_port *port, char *advice, size_t capacity)
-{
-    advice[0] = '\0';
-    if (port->device.kind == DEVICE_AF_XDP)
-        snprintf(advice, capacity,
-                 "; where another program receives from %s by AF_XDP, `ip link show %s` names a program (xdp): end it",
-                 port->device.interface.name, port->device.interface.name);
-}
-
 static int configure_somehow(struct live_port *port, struct error *error)
 {
     const char *step;
-    char said[256], advice[192];
+    char said[256];
     int code;
     do {
         struct listening listening;
@@ -218,11 +208,10 @@ static int configure_somehow(struct live_port *port, struct error *error)
     } while (code != 0 && try_otherwise(port));
     if (code == 0)
         return 0;
-    put_advice(port, advice, sizeof(advice));
     return error_set(error, -code,
-                     "%s: the device could not %s with %u queue%s, %u descriptors and an MTU of %u: %s%s%s%s",
+                     "%s: the device could not %s with %u queue%s, %u descriptors and an MTU of %u: %s%s%s",
                      port->device.place, step, port->queues_count, port->queues_count == 1 ? "" : "s",
-                     port->descriptors, port->mtu, said, said[0] != '\0' ? "; " : "", strerror(-code), advice);
+                     port->descriptors, port->mtu, said, said[0] != '\0' ? "; " : "", strerror(-code));
 }
 
 static int apply_rules(struct live_port *port)

@@ -242,7 +242,7 @@ struct key_table {
     struct added_keys added;
     struct retired_queue retired;
     bool is_replacing; /* between table_replacement_begin and _put */
-    SLIST_HEAD(, removed_id) removed;
+    SLIST_HEAD(removed_ids, removed_id) removed;
 };
 
 /* Nobody comes to it any more from now on: it is freed when each reader has been quiescent. It is left where it is,

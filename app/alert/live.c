@@ -51,7 +51,7 @@ int live_create(const struct alert_options *options, struct live **result, struc
     struct live *live = calloc(1, sizeof(*live));
     struct sink *sinks = calloc(count, sizeof(*sinks));
     if (live != NULL)
-        live->writers = calloc(count, sizeof(*live->writers));
+        live->writers = calloc(count, sizeof(*live->writers)); // NOLINT(bugprone-sizeof-expression): pointers are meant
     int status = -ENOMEM;
     if (live == NULL || sinks == NULL || live->writers == NULL)
         error_set(error, ENOMEM, "cannot set up alerts: out of memory");

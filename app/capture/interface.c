@@ -95,7 +95,7 @@ static void read_attribute(struct interface *interface, const struct rtattr *att
 
 int interface_find(const char *name, unsigned index, struct interface *interface)
 {
-    union answer answer;
+    union answer answer = {.header = {.nlmsg_len = 0}};
     int code = ask(name, index, &answer);
     if (code != 0)
         return code;

@@ -109,7 +109,8 @@ int live_sources_create(struct ports *ports, struct error *error)
     for (unsigned i = 0; i < ports->count; i++)
         queues += ports->ports[i].queues_count;
     ports->sources = aligned_alloc(alignof(struct live_source), ports->sources_count * sizeof(*ports->sources));
-    ports->source_queues = calloc(queues, sizeof(*ports->source_queues));
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are meant
+    ports->source_queues = calloc(RTE_MAX(queues, 1u), sizeof(*ports->source_queues));
     if (ports->sources == NULL || ports->source_queues == NULL)
         return error_set(error, ENOMEM, "out of memory for the sources of %u queues", queues);
     memset(ports->sources, 0, ports->sources_count * sizeof(*ports->sources));

@@ -24,12 +24,15 @@ static void find_queue_losses(struct live_port *port)
         return;
     int got = rte_eth_xstats_get_names(port->port_id, names, (unsigned)count);
     for (int i = 0; i < RTE_MIN(got, count); i++) {
-        unsigned queue;
-        int after = 0;
-        if (sscanf(names[i].name, "rx_q%u_%n", &queue, &after) != 1 || after == 0 || queue >= port->queues_count)
+        const char *name = names[i].name;
+        if (strncmp(name, "rx_q", 4) != 0 || name[4] < '0' || name[4] > '9')
+            continue;
+        char *after;
+        unsigned long queue = strtoul(name + 4, &after, 10);
+        if (*after != '_' || queue >= port->queues_count)
             continue;
         for (unsigned n = 0; n < RTE_DIM(loss_names); n++)
-            if (strcmp(names[i].name + after, loss_names[n]) == 0 && port->loss_ids_count < RTE_DIM(port->loss_ids)) {
+            if (strcmp(after + 1, loss_names[n]) == 0 && port->loss_ids_count < RTE_DIM(port->loss_ids)) {
                 port->loss_ids[port->loss_ids_count] = (uint64_t)i;
                 port->loss_queues[port->loss_ids_count++] = (uint8_t)queue;
             }

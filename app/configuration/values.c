@@ -147,7 +147,7 @@ bool take_cpus(struct configuration_place *place, const json_t *value)
 {
     const char *at = json_string_value(value);
     while (at != NULL) {
-        unsigned first, last;
+        unsigned first = 0, last;
         at = read_cpu(at, &first);
         last = first;
         if (at != NULL && *at == '-')

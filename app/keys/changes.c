@@ -48,23 +48,21 @@ static uintptr_t make_slot(struct key_edition *edition, const uintptr_t *entries
     size_t wanted = live + (more != 0), made = 0;
     if (wanted == 1 && more != 0)
         return more;
-    struct changed_list *changed = NULL;
-    uintptr_t alone, *slots = &alone;
-    if (wanted > 1) {
-        changed = malloc(sizeof(*changed) + sizeof(struct entry_list) + wanted * sizeof(uintptr_t));
-        if (changed == NULL)
-            return 0;
-        slots = ((struct entry_list *)(void *)(changed + 1))->slots;
-    }
+    struct changed_list *changed = malloc(sizeof(*changed) + sizeof(struct entry_list) + wanted * sizeof(uintptr_t));
+    if (changed == NULL)
+        return 0;
+    struct entry_list *list = (struct entry_list *)(void *)(changed + 1);
     for (size_t i = 0; i < count; i++)
         if (!slot_is_removed(entries[i]))
-            slots[made++] = entries[i];
-    if (wanted == 1)
+            list->slots[made++] = entries[i];
+    if (wanted == 1) { /* it stands for itself */
+        uintptr_t alone = list->slots[0];
+        free(changed);
         return alone;
+    }
     if (more != 0)
-        slots[made++] = more;
+        list->slots[made++] = more;
     LIST_INSERT_HEAD(&edition->changed_lists, changed, others);
-    struct entry_list *list = (struct entry_list *)(void *)(changed + 1);
     list->is_changed = true;
     __atomic_store_n(&list->count, (uint32_t)made, __ATOMIC_RELEASE);
     return (uintptr_t)list | SLOT_IS_LIST;

@@ -72,10 +72,11 @@ static int add_watch(struct key_store *store, size_t file, const char *folder, c
         store->watches = watches;
         store->watches_capacity = capacity;
     }
-    char *copy = strdup(name);
-    if (copy == NULL)
+    struct store_watch *watch = &store->watches[store->watches_count];
+    *watch = (struct store_watch){descriptor, file, is_last, strdup(name)};
+    if (watch->name == NULL)
         return -ENOMEM;
-    store->watches[store->watches_count++] = (struct store_watch){descriptor, file, is_last, copy};
+    store->watches_count++;
     return 0;
 }
 
@@ -88,7 +89,7 @@ static bool follow_link(struct way *way, const char *path)
         return false;
     target[length] = '\0';
     if (target[0] == '/')
-        strcpy(way->done, "/");
+        memcpy(way->done, "/", sizeof("/"));
     return put_path(way->rest, target, "/", way->rest);
 }
 
@@ -119,7 +120,7 @@ static void walk(struct key_store *store, size_t file)
 {
     struct way way = {.links = 0};
     const char *path = store->files[file].path;
-    strcpy(way.done, path[0] == '/' ? "/" : ".");
+    memcpy(way.done, path[0] == '/' ? "/" : ".", sizeof("/"));
     if (!put_path(way.rest, path, "", ""))
         return;
     while (step(store, file, &way))

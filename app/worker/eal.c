@@ -72,14 +72,12 @@ static int place_threads(const struct eal_options *options, char *text, size_t c
 /* Hugepages of one size that nobody has taken yet, in bytes. */
 static size_t free_hugepages(size_t kilobytes)
 {
-    char path[96];
-    unsigned long free_pages = 0;
+    char path[96], text[32];
     snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%zukB/free_hugepages", kilobytes);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%lu", &free_pages) != 1)
-        free_pages = 0;
+    unsigned long free_pages = fgets(text, sizeof(text), file) != NULL ? strtoul(text, NULL, 10) : 0;
     fclose(file);
     return free_pages * (kilobytes << 10);
 }

@@ -115,9 +115,10 @@ static inline void siphash_13_of_4(const struct siphash_key *key, uint64_t words
     struct siphash_state s = siphash_begin(key);
     __m256i v[4] = {_mm256_set1_epi64x((long long)s.v0), _mm256_set1_epi64x((long long)s.v1),
                     _mm256_set1_epi64x((long long)s.v2), _mm256_set1_epi64x((long long)s.v3)};
+    const uint64_t last = (uint64_t)count << 59; /* the length in bytes, in the highest byte */
     for (unsigned i = 0; i <= count; i++) {
         __m256i word = i < count ? _mm256_loadu_si256((const __m256i *)(const void *)words[i])
-                                 : _mm256_set1_epi64x((long long)((uint64_t)(count * 8) << 56));
+                                 : _mm256_set1_epi64x((long long)last);
         v[3] = _mm256_xor_si256(v[3], word);
         siphash_round_4(v);
         v[0] = _mm256_xor_si256(v[0], word);

@@ -33,9 +33,9 @@ void interface_queues(const char *name, unsigned *paired, unsigned *all);
 bool interface_joins_segments(const struct interface *interface);
 
 /*
- * Claims it for this process, so that no other one of ours has it at the same time: a socket in the abstract name space,
- * which is the network namespace's own, as the interface's index is, and gone with whoever made it, however that ends.
- * A descriptor to be closed, -EADDRINUSE where another has it, or another negative errno.
+ * Claims it for this process, so that no other one of ours has it at the same time: a socket in the abstract name
+ * space, which is the network namespace's own, as the interface's index is, and gone with whoever made it, however that
+ * ends. A descriptor to be closed, -EADDRINUSE where another has it, or another negative errno.
  */
 int interface_claim(const struct interface *interface);
 

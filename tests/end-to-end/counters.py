@@ -515,7 +515,9 @@ def every_counter_has_something_that_makes_it_count():
     assert not problems, "\n".join(problems)
 
 
-@test(each=[function.__name__ for function, _, _ in CAPTURES])
+# A million connections take long under sanitizers.
+@test(each=lambda: [function.__name__ for function, _, _ in CAPTURES
+                    if not (harness.SANITIZED and function is more_connections_than_there_is_room_for)])
 def what_is_counted_is_what_there_was(name):
     function, numbers, configuration = next(capture for capture in CAPTURES if capture[0].__name__ == name)
     path = scratch("counters.pcap")

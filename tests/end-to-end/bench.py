@@ -182,7 +182,7 @@ def the_other_build_must_be_one():
     says_one_error(run, "storm-0558.pcap", "Permission denied")
 
 
-@test(only_if=not harness.SANITIZED)  # it takes long, and the parts of it are looked at elsewhere
+@test(only_if=harness.LONG and not harness.SANITIZED)  # the parts of it are looked at elsewhere
 def the_worst_traffic_loses_nothing():
     report = bench("--worst", "--rounds", "1", "--seconds", "0.01", "--size", "2M", "--flows", "100", floors=False)
     names = [each["name"] for each in report["worst"]]

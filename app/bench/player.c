@@ -252,11 +252,11 @@ static int create_all(struct lap *lap, unsigned shares, const int *cpus, unsigne
     for (unsigned i = 0; status == 0 && i < shares; i++)
         status = player_create(turn, i, cpus[i], owners, &players[i], error);
     if (status == 0)
-        return 0;
+        return 0; // NOLINT(clang-analyzer-unix.Malloc): the players have the turn, and players_destroy frees it
     if (players[0] == NULL)
         free(turn);
-    players_destroy(players, shares); /* which frees the turn with the first player */
-    return status;                    // NOLINT(clang-analyzer-unix.Malloc)
+    players_destroy(players, shares);
+    return status;
 }
 
 int players_create(struct lap *lap, unsigned shares, const int *cpus, struct player **players, struct error *error)

@@ -60,6 +60,7 @@ struct tap {
     uint8_t (*frames)[FRAME_MAX];
     uint32_t lengths[PACKETS];
     struct rte_mempool *pool;
+    uint16_t port;       /* of capture_port */
     uint32_t next, step; /* several take turns */
     uint64_t handed_out;
     atomic_uint asked, asked_by_others; /* what time it is, by its own worker and by others */
@@ -88,7 +89,6 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
 {
     struct tap *tap = (struct tap *)source;
     unsigned count = 0;
-    uint16_t port = capture_port_enter(LINK_ETHERNET, (const uint8_t *)"tap", 3);
     if (oversleeps == BOTH_WORKERS && atomic_load(&workers_asleep) < 2)
         return 0;
     for (; count < max && tap->next < PACKETS; count++, tap->next += tap->step) {
@@ -97,7 +97,7 @@ static int receive(struct capture_source *source, struct rte_mbuf **mbufs, unsig
             break;
         uint16_t length = (uint16_t)tap->lengths[tap->next];
         memcpy(rte_pktmbuf_append(mbuf, length), tap->frames[tap->next], length);
-        mbuf->port = port;
+        mbuf->port = tap->port;
         *capture_time_ns(mbuf) = clock_ns();
         *capture_wire_length(mbuf) = length;
         mbufs[count] = mbuf;
@@ -202,6 +202,7 @@ static void run(unsigned workers, unsigned sources, enum sleeper who_oversleeps)
         snprintf(name, sizeof(name), "tap%u", i);
         taps[i].pool = rte_pktmbuf_pool_create(name, MBUFS, 128, 0, FRAME_MAX + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
         require(taps[i].pool != NULL);
+        taps[i].port = capture_port_enter(LINK_ETHERNET, (const uint8_t *)"tap", 3); /* before there are threads */
         taps[i].next = i;
         taps[i].step = sources;
     }

@@ -186,24 +186,6 @@ static int pass_over(struct source *source, struct outside *outside, const char 
     return 0;
 }
 
-/* ---- lines ---- */
-
-/* Moves `at` to the line's end: 1 at a newline, 0 at the file's end, or -errno. */
-static int find_line_end(struct source *source)
-{
-    for (;;) {
-        const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
-        if (newline != NULL) {
-            source->at = (size_t)(newline - source->buffer);
-            return 1;
-        }
-        source->at = source->end;
-        int filled = source_fill(source);
-        if (filled <= 0)
-            return filled;
-    }
-}
-
 /* The block being read, if any; its text begins at the source's mark. */
 struct open_block {
     const struct block *block;
@@ -247,7 +229,7 @@ int key_list_read_pem(struct key_list *list, struct source *source)
     source->piece = "a line or a PEM block";
     for (;;) {
         size_t line_start = source->at - source->mark; /* from the mark, since a fill moves both */
-        int found = find_line_end(source);
+        int found = source_read_line(source);
         if (found < 0)
             return found;
         char *line = source->buffer + source->mark + line_start;

@@ -131,7 +131,6 @@ int source_fault(struct source *source, struct place place, const char *format, 
 
 int source_read_line(struct source *source)
 {
-    source->piece = "a line";
     for (;;) {
         const char *newline = memchr(source->buffer + source->at, '\n', source->end - source->at);
         if (newline != NULL) {

@@ -63,8 +63,8 @@ static inline void source_take(struct source *source)
 }
 
 /*
- * Reads on to the end of the line that `mark` begins: it is from mark to at, wherever a fill moves them. 1: a newline
- * ends it; 0: the file's end does; or -errno. source_end_line goes on to the next one, after a 1.
+ * Reads on from `at` to the end of its line: one that `mark` begins is from mark to at, wherever a fill moves them. 1:
+ * a newline ends it; 0: the file's end does; or -errno. source_end_line goes on to the next one, after a 1.
  */
 int source_read_line(struct source *source);
 static inline void source_end_line(struct source *source)

@@ -96,6 +96,7 @@ static bool can_stand(const char *id, bool is_first)
 /* Is there a line with this id? Reads a piece a time, of any file's length. */
 static int look_for(struct saving *saving, struct source *source, const char *id)
 {
+    source->piece = "a line";
     for (;;) {
         int more = source_read_line(source);
         if (more < 0)

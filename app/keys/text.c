@@ -81,6 +81,7 @@ static int read_line(struct key_list *list, struct source *source, size_t begin,
 
 int key_list_read_text(struct key_list *list, struct source *source)
 {
+    source->piece = "a line";
     for (;;) {
         int more = source_read_line(source);
         if (more < 0)

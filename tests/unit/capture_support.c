@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <rte_eal.h>
+#include <rte_mbuf.h>
 
 void put(struct file *file, const void *bytes, size_t length)
 {
@@ -300,6 +301,16 @@ unsigned count_of(const char *text, const char *part)
     for (; (text = strstr(text, part)) != NULL; text++)
         count++;
     return count;
+}
+
+unsigned drain(struct ports *ports, unsigned source)
+{
+    struct rte_mbuf *mbufs[64];
+    struct capture_source *from = ports_source(ports, source);
+    unsigned taken = 0;
+    for (int count; (count = from->receive(from, mbufs, 64)) > 0; taken += (unsigned)count)
+        rte_pktmbuf_free_bulk(mbufs, (unsigned)count);
+    return taken;
 }
 
 int support_set_up(void **state)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <bearertap/capture.h>
+#include <bearertap/ports.h>
 
 #define ETHERNET 1 /* LINKTYPE_ */
 
@@ -72,6 +73,9 @@ const char *test_directory(void);
 /* Copies a packet out of its mbufs, checking that the chain is sound. */
 void packet_copy(struct packet *packet, const struct rte_mbuf *mbuf);
 void assert_pattern(const struct packet *packet);
+
+/* Takes all that a source of live ports has, frees it, and tells how many packets it was. */
+unsigned drain(struct ports *ports, unsigned source);
 
 /* stderr goes to memory from _begin to _end, which fills `text`. */
 void messages_begin(void);

@@ -217,21 +217,11 @@ struct ports *open_ports(const struct filter *filter, enum hardware_filter of_fi
     return ports;
 }
 
-unsigned take(struct ports *ports, unsigned source)
-{
-    struct rte_mbuf *mbufs[64];
-    struct capture_source *from = ports_source(ports, source);
-    unsigned taken = 0;
-    for (int count; (count = from->receive(from, mbufs, 64)) > 0; taken += (unsigned)count)
-        rte_pktmbuf_free_bulk(mbufs, (unsigned)count);
-    return taken;
-}
-
 unsigned take_all(struct ports *ports)
 {
     unsigned taken = 0;
     for (unsigned source = 0; source < ports_sources_count(ports); source++)
-        taken += take(ports, source);
+        taken += drain(ports, source);
     return taken;
 }
 
@@ -269,7 +259,7 @@ void assert_connections_meet(struct ports *ports, unsigned ports_count)
         assert_true(nic_receive_frame(ports_count - 1, frame.bytes, frame.length) != NIC_KEPT_OUT);
         unsigned owners = 0;
         for (unsigned source = 0; source < ports_sources_count(ports); source++) {
-            unsigned taken = take(ports, source);
+            unsigned taken = drain(ports, source);
             assert_true(taken == 0 || taken == 2);
             owners += taken == 2;
             used[source] += taken;

@@ -61,7 +61,6 @@ enum answer answer_in_software(const struct filter *filter, const struct frame *
 struct ports *create_ports(const struct filter *filter, enum hardware_filter of_first, unsigned count,
                            unsigned workers);
 struct ports *open_ports(const struct filter *filter, enum hardware_filter of_first, unsigned count, unsigned workers);
-unsigned take(struct ports *ports, unsigned source);
 unsigned take_all(struct ports *ports);
 void assert_in_force(struct ports *ports, const char *begins, const char *says);
 

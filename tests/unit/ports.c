@@ -72,16 +72,6 @@ static void assert_refused(const struct port_options *options, unsigned count, i
         assert_has(error.text, says[i]);
 }
 
-static unsigned take(struct ports *ports, unsigned source)
-{
-    struct rte_mbuf *mbufs[64];
-    struct capture_source *from = ports_source(ports, source);
-    unsigned taken = 0;
-    for (int count; (count = from->receive(from, mbufs, 64)) > 0; taken += (unsigned)count)
-        rte_pktmbuf_free_bulk(mbufs, (unsigned)count);
-    return taken;
-}
-
 static uint64_t real_ns(void)
 {
     struct timespec now;
@@ -197,7 +187,7 @@ static void a_port_that_is_always_full_starves_no_other(void **state)
         rte_pktmbuf_free_bulk(mbufs, (unsigned)count);
     }
     assert_int_equal(of_the_other, 1);
-    assert_int_equal(take(ports, 0), 641 - 128);
+    assert_int_equal(drain(ports, 0), 641 - 128);
     ports_close(ports);
 }
 
@@ -209,7 +199,7 @@ static void queues_count_packets_bytes_bursts_and_empty_polls(void **state)
     start(ports);
     unsigned queue = nic_receive(0, 7, false, false);
     nic_receive(0, 7, true, false);
-    assert_int_equal(take(ports, queue), 2);
+    assert_int_equal(drain(ports, queue), 2);
     struct port_statistics statistics;
     ports_statistics(ports, 0, &statistics);
     assert_int_equal(statistics.queues, 4);
@@ -309,7 +299,7 @@ static void a_link_that_is_down_is_waited_for_and_flaps_are_said(void **state)
     assert_int_equal(count_of(text, "port net_ring0 has a link"), 1);
     assert_int_equal(count_of(text, "warning: port net_ring0 lost its link"), 1);
     nic_receive(0, 1, false, false); /* whatever the link says, what comes is taken */
-    assert_int_equal(take(ports, 0), 1);
+    assert_int_equal(drain(ports, 0), 1);
     ports_close(ports);
 }
 
@@ -322,7 +312,7 @@ static void a_device_that_vanishes_is_said_once_and_others_carry_on(void **state
     struct ports *ports = create(rings, 2, 1);
     start(ports);
     nic_receive(0, 1, false, false);
-    assert_int_equal(take(ports, 0), 1);
+    assert_int_equal(drain(ports, 0), 1);
     nics[0].missed = 3;
     ports_watch(ports);
     messages_begin();
@@ -330,7 +320,7 @@ static void a_device_that_vanishes_is_said_once_and_others_carry_on(void **state
     nics[0].missed = 999; /* what is read of a device that is not there is noise */
     nic_receive(0, 2, false, false);
     nic_receive(1, 3, false, false);
-    unsigned taken = take(ports, 0);
+    unsigned taken = drain(ports, 0);
     for (unsigned i = 0; i < 3; i++)
         ports_watch(ports);
     messages_end(text, sizeof(text));
@@ -592,7 +582,7 @@ static void a_source_that_was_stopped_gives_nothing(void **state)
     start(ports);
     nic_receive(0, 1, false, false);
     ports_stop(ports);
-    assert_int_equal(take(ports, 0), 0);
+    assert_int_equal(drain(ports, 0), 0);
     ports_close(ports);
 }
 

@@ -133,7 +133,7 @@ static void a_tag_on_one_direction_keeps_no_connection_apart(void **state)
         turn_around(&connection);
         make_frame(&frame, &connection, TAGGED);
         assert_int_equal(nic_receive_frame(0, frame.bytes, frame.length), queue);
-        assert_int_equal(take(ports, queue), 2);
+        assert_int_equal(drain(ports, queue), 2);
     }
     ports_close(ports);
 }

@@ -30,17 +30,6 @@ static struct ports *create(unsigned ports_count, unsigned workers, const unsign
     return ports;
 }
 
-/* Takes what a source has, checks that it is `flow`'s `packets` packets, and nothing else. */
-static unsigned take(struct ports *ports, unsigned source)
-{
-    struct rte_mbuf *mbufs[64];
-    struct capture_source *from = ports_source(ports, source);
-    unsigned taken = 0;
-    for (int count; (count = from->receive(from, mbufs, 64)) > 0; taken += (unsigned)count)
-        rte_pktmbuf_free_bulk(mbufs, (unsigned)count);
-    return taken;
-}
-
 /* Each connection comes to one source only, whichever direction and port its packets come by. */
 static void assert_connections_meet(struct ports *ports, unsigned ports_count)
 {
@@ -51,7 +40,7 @@ static void assert_connections_meet(struct ports *ports, unsigned ports_count)
         nic_receive(ports_count - 1, flow, true, ipv6);
         unsigned owners = 0;
         for (unsigned source = 0; source < sources; source++) {
-            unsigned taken = take(ports, source);
+            unsigned taken = drain(ports, source);
             assert_true(taken == 0 || taken == 2);
             owners += taken == 2;
         }

@@ -126,22 +126,83 @@ static int set_path(const char **out, const char *option, const char *argument)
     return EXIT_DONE;
 }
 
+enum {
+    OPTION_ALL = 256,
+    OPTION_ROW,
+    OPTION_CAPTURE,
+    OPTION_WORST,
+    OPTION_AGAINST,
+    OPTION_ROUNDS,
+    OPTION_SECONDS,
+    OPTION_FLOWS,
+    OPTION_SIZE,
+    OPTION_REVOKED,
+    OPTION_JSON,
+    OPTION_HTML
+};
+
+/* What one of the known options says; `argument` is NULL where it has none. */
+static int take_option(struct arguments *arguments, int option, const char *argument)
+{
+    struct bench_options *options = &arguments->options;
+    struct bench_settings *settings = &options->settings;
+    int status = EXIT_DONE;
+    switch (option) {
+    case 'm':
+        status = add_mix(arguments, argument);
+        break;
+    case 'k':
+        arguments->keys[arguments->keys_count++] = argument;
+        break;
+    case 'w':
+        status = set_number(&settings->workers, "--workers", argument, BENCH_WORKERS_MAX);
+        arguments->has_workers = true;
+        break;
+    case OPTION_ALL:
+        arguments->all = true;
+        break;
+    case OPTION_ROW:
+        arguments->all = true;
+        arguments->rows[options->rows_count++] = argument;
+        if (!bench_has_row(argument))
+            status = refuse_usage("bench", "there is no row %s in the table", argument_shown(argument));
+        break;
+    case OPTION_WORST:
+        arguments->worst = true;
+        break;
+    case OPTION_CAPTURE:
+        status = set_path(&options->capture_path, "--capture", argument);
+        break;
+    case OPTION_AGAINST:
+        status = set_path(&options->other_path, "--against", argument);
+        break;
+    case OPTION_HTML:
+        status = set_path(&options->html_path, "--html", argument);
+        break;
+    case OPTION_ROUNDS:
+        status = set_number(&settings->rounds, "--rounds", argument, BENCH_ROUNDS_MAX);
+        break;
+    case OPTION_SECONDS:
+        status = set_seconds(&settings->turn_seconds, argument);
+        break;
+    case OPTION_FLOWS:
+        status = set_number(&settings->flows, "--flows", argument, TRAFFIC_FLOWS_MAX);
+        break;
+    case OPTION_SIZE:
+        status = set_size(&settings->lap_bytes, argument);
+        break;
+    case OPTION_REVOKED:
+        status = set_number(&settings->keys, "--revoked", argument, TRAFFIC_KEYS_MAX);
+        break;
+    case OPTION_JSON:
+        options->json = true;
+        break;
+    }
+    return status;
+}
+
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
-    enum {
-        OPTION_ALL = 256,
-        OPTION_ROW,
-        OPTION_CAPTURE,
-        OPTION_WORST,
-        OPTION_AGAINST,
-        OPTION_ROUNDS,
-        OPTION_SECONDS,
-        OPTION_FLOWS,
-        OPTION_SIZE,
-        OPTION_REVOKED,
-        OPTION_JSON,
-        OPTION_HTML
-    };
     static const struct option longs[] = {
         {"mix", required_argument, NULL, 'm'},
         {"all", no_argument, NULL, OPTION_ALL},
@@ -160,65 +221,11 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         {"html", required_argument, NULL, OPTION_HTML},
         {NULL, 0, NULL, 0},
     };
-    struct bench_options *options = &arguments->options;
-    struct bench_settings *settings = &options->settings;
     opterr = 0;
     int status = EXIT_DONE;
-    for (int option; status == EXIT_DONE && (option = getopt_long(argc, argv, ":m:k:w:", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'm':
-            status = add_mix(arguments, optarg);
-            break;
-        case 'k':
-            arguments->keys[arguments->keys_count++] = optarg;
-            break;
-        case 'w':
-            status = set_number(&settings->workers, "--workers", optarg, BENCH_WORKERS_MAX);
-            arguments->has_workers = true;
-            break;
-        case OPTION_ALL:
-            arguments->all = true;
-            break;
-        case OPTION_ROW:
-            arguments->all = true;
-            arguments->rows[options->rows_count++] = optarg;
-            if (!bench_has_row(optarg))
-                status = refuse_usage("bench", "there is no row %s in the table", argument_shown(optarg));
-            break;
-        case OPTION_WORST:
-            arguments->worst = true;
-            break;
-        case OPTION_CAPTURE:
-            status = set_path(&options->capture_path, "--capture", optarg);
-            break;
-        case OPTION_AGAINST:
-            status = set_path(&options->other_path, "--against", optarg);
-            break;
-        case OPTION_HTML:
-            status = set_path(&options->html_path, "--html", optarg);
-            break;
-        case OPTION_ROUNDS:
-            status = set_number(&settings->rounds, "--rounds", optarg, BENCH_ROUNDS_MAX);
-            break;
-        case OPTION_SECONDS:
-            status = set_seconds(&settings->turn_seconds, optarg);
-            break;
-        case OPTION_FLOWS:
-            status = set_number(&settings->flows, "--flows", optarg, TRAFFIC_FLOWS_MAX);
-            break;
-        case OPTION_SIZE:
-            status = set_size(&settings->lap_bytes, optarg);
-            break;
-        case OPTION_REVOKED:
-            status = set_number(&settings->keys, "--revoked", optarg, TRAFFIC_KEYS_MAX);
-            break;
-        case OPTION_JSON:
-            options->json = true;
-            break;
-        default:
-            status = refuse_option("bench", option, argv[optind - 1], longs);
-        }
-    }
+    for (int option; status == EXIT_DONE && (option = getopt_long(argc, argv, ":m:k:w:", longs, NULL)) != -1;)
+        status = option == '?' || option == ':' ? refuse_option("bench", option, argv[optind - 1], longs)
+                                                : take_option(arguments, option, optarg);
     if (status == EXIT_DONE && optind < argc)
         status = refuse_usage("bench", "%s is no option; a capture's name goes behind --capture",
                               argument_shown(argv[optind]));
